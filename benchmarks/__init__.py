@@ -1,0 +1,1 @@
+"""How fast the bot is, each time beside a peer that does the least possible."""

@@ -1,0 +1,270 @@
+"""Makes every part once, by name, and starts them: the only place that knows all."""
+
+import logging
+import signal
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from importlib import import_module
+from typing import Any
+
+from chanops import configuration, loader, switchboard
+from chanops.configuration import Configuration
+from chanops.core.access import Roles
+from chanops.core.book import Book, Timed
+from chanops.core.confirm import Confirmations
+from chanops.core.errors import Problem
+from chanops.core.message import Message
+from chanops.core.schedule import Agenda
+from chanops.core.sections import Settings, unknown_section
+from chanops.core.settings import checked
+from chanops.core.supplies import Reload, Say, Supplies
+from chanops.irc.client import Connection, Timings
+from chanops.irc.reactor import Reactor
+from chanops.phenny.adapter import Adapter
+from chanops.phenny.shims import SHIMS
+from chanops.services.database import Database
+from chanops.services.feed import Feed
+from chanops.services.history import History
+from chanops.services.links import Links
+from chanops.services.pages import Pages
+from chanops.services.replies import Replies
+from chanops.switchboard import Running, Switchboard, Voice
+from chanops.workers import Workers
+
+log = logging.getLogger(__name__)
+DATABASE = "chanops.db"
+
+
+@dataclass
+class Elsewhere:
+    """A network's voice for whoever needs one before the connection is made."""
+
+    board: Switchboard
+    network: str
+
+    def say(self, target: str, text: str, *, action: bool = False) -> None:
+        """Say a text."""
+        self.board.speak(self.network, target, text, action=action)
+
+    def send_raw(self, string: str) -> None:
+        """Send a line of the protocol."""
+        send = getattr(self.board.voices.get(self.network), "send_raw", None)
+        if send is not None:
+            send(string)
+
+
+class App:
+    """The whole bot, made from a configuration. Nothing is opened before `open`."""
+
+    def __init__(self, configured: Configuration, timings: Timings | None = None) -> None:
+        self.configured, self.timings = configured, timings
+        settings = configured.settings
+        self.reactor = Reactor(busy=lambda: self.workers.busy())
+        self.workers = Workers(settings.bot.workers, self.reactor.wake)
+        self.confirmations = Confirmations(time.monotonic)
+        self.board = Switchboard(self.workers, self.confirmations, self.keep_page)
+        self.database = Database(configured.beside(settings.bot.data_dir) / DATABASE)
+        self.history = History(self.database)
+        self.links = Links(self.database, self.history, self.settings)
+        self.replies = Replies(self.database)
+        self.pages = Pages(root_of(settings))
+        self.reloading = threading.Lock()
+        self.web: Any = None
+        self.feed: Feed
+
+    def settings(self) -> Settings:
+        """The settings as they are now."""
+        return self.board.running.settings
+
+    def load(self, configured: Configuration) -> Running:
+        """Load the plugins of a configuration and check that all fits together; changes nothing."""
+        settings = configured.settings
+        adapter = Adapter(settings.networks, settings.bot.prefix, lambda name: Elsewhere(self.board, name))
+        folders = tuple(configured.beside(folder) for folder in settings.bot.plugins)
+        book = loader.load(folders, settings.bot.skip, adapter.adapt, SHIMS)
+        roles = Roles.of(settings.roles, tuple(settings.networks))
+        supplies = Supplies(
+            {
+                Settings: settings,
+                Book: book,
+                Roles: roles,
+                Confirmations: self.confirmations,
+                Links: self.links,
+                Pages: self.pages,
+                Say: Say(self.board.say_in),
+                Reload: Reload(self.reload),
+                **plugin_settings(book, configured),
+            }
+        )
+        switchboard.check(book, supplies, settings)
+        agenda: Agenda[Timed] = Agenda(settings.bot.timezone)
+        for timed in book.timed:
+            agenda.add(timed.schedule, timed, datetime.now(UTC))
+        return Running(settings, book, roles, supplies, agenda)
+
+    def prepare(self) -> None:
+        """Load what is to run; opens nothing."""
+        self.board.running = self.load(self.configured)
+
+    def open(self) -> None:
+        """Open the database and start the workers: enough to run commands."""
+        self.database.start()
+        self.workers.start()
+
+    def connect(self) -> None:
+        """Begin to connect to every network."""
+        networks = self.settings().networks
+        voices: dict[str, Voice] = {}
+        for name, settings in networks.items():
+            settings = replace(settings, tls_ca_file=self.path(settings.tls_ca_file))
+            connection = Connection(name, settings, self.reactor, self.board.heard, self.timings)
+            voices[name] = connection
+            connection.connect()
+        self.board.voices = voices
+
+    def path(self, text: str) -> str:
+        return str(self.configured.beside(text)) if text else ""
+
+    def serve(self) -> None:
+        """Serve the pages. The frameworks are read now, while the networks answer: they cost 0.1 s."""
+        web = self.settings().web
+        self.feed = Feed(self.database, self.links, self.settings, self.pages)
+        self.feed.start()
+        if not web.listen:
+            return
+        pages = import_module("chanops.web.pages")
+        shown = pages.Shown(
+            self.feed, self.links, self.history, self.replies, self.pages, lambda: self.settings().feed.title
+        )
+        self.web.serve_with(pages.Site(shown).app)
+
+    def run(self, ready: Callable[[], None] = lambda: None) -> None:
+        """Everything, until somebody says stop; in the main thread."""
+        self.bind()
+        self.prepare()
+        self.open()
+        self.connect()
+        self.reactor.call(lambda: threading.Thread(target=self.serve_guarded, args=(ready,), daemon=True).start())
+        self.reactor.call(lambda: self.board.happen("start"))
+        self.reactor.call(self.tick)
+        self.reactor.call(self.look)
+        try:
+            self.reactor.run()
+        finally:
+            self.close()
+
+    def bind(self) -> None:
+        """Take the pages' port first: if it is not to be had, nothing has happened yet."""
+        web = self.configured.settings.web
+        if web.listen:
+            self.web = import_module("chanops.web.server").WebServer(web.listen)
+            self.web.bind()
+            self.pages = Pages(web.url or f"http://{self.web.address}")
+
+    def serve_guarded(self, ready: Callable[[], None]) -> None:
+        try:
+            self.serve()
+        except Exception:
+            log.exception("the pages cannot be served")
+        ready()
+
+    def tick(self) -> None:
+        """Run what is due, and come back when the next thing is."""
+        self.reactor.after(max(0.05, self.board.tick()), self.tick)
+
+    def look(self) -> None:
+        """Once a second: are workers stuck?"""
+        self.workers.look()
+        self.reactor.after(1.0, self.look)
+
+    def stop(self) -> None:
+        """Leave politely; from any thread or signal handler."""
+        self.reactor.call(self.leave)
+
+    def leave(self) -> None:
+        for voice in self.board.voices.values():
+            if isinstance(voice, Connection):
+                voice.disconnect("leaving")
+        self.reactor.stop()
+
+    def close(self) -> None:
+        """End every part; what was acknowledged is on disk."""
+        if self.web is not None:
+            self.web.stop()
+        self.workers.stop()
+        if hasattr(self, "feed"):
+            self.feed.stop()
+        self.database.stop()
+
+    def handle_signals(self) -> None:
+        """SIGTERM and SIGINT leave, SIGHUP reloads; only in the main thread."""
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: self.stop())
+        signal.signal(signal.SIGHUP, lambda *_: self.reactor.call(self.reload_by_signal))
+
+    def reload_by_signal(self) -> None:
+        self.workers.submit("reload", "reload", self.reload_logged)
+
+    def reload_logged(self) -> None:
+        try:
+            log.info("%s", self.reload())
+        except Problem as problem:
+            log.error("not reloaded, all is as it was: %s", problem)
+
+    def reload(self) -> str:
+        """Read configuration and plugins anew; all or nothing."""
+        if not self.reloading.acquire(blocking=False):
+            raise Problem("a reload is under way already")
+        try:
+            before = self.board.running
+            configured = configuration.read(self.configured.path)
+            running = self.load(configured)
+            self.board.running = running
+            self.reactor.call(self.tick_soon)
+            self.board.happen("start")
+            return told(before, running)
+        finally:
+            self.reloading.release()
+
+    def tick_soon(self) -> None:
+        self.board.tick()
+
+    def keep_page(self, said: Message, text: str) -> str:
+        """Put a long answer on a page; its address."""
+        return self.pages.reply(self.replies.keep(said.text, text)) if self.pages.root else ""
+
+
+def plugin_settings(book: Book, configured: Configuration) -> dict[type, object]:
+    """The checked settings of each plugin that has some; a section that nobody knows is refused."""
+    sections = {name: cls for plugin in book.plugins for name, cls in plugin.sections.items()}
+    for name in configured.settings.others:
+        if name not in sections:
+            raise unknown_section(name, sections)
+    others = configured.settings.others
+    return {cls: checked(cls, name, others.get(name, {}), configured.reveal) for name, cls in sections.items()}
+
+
+def root_of(settings: Settings) -> str:
+    """The pages' address as it appears in links; "" where none are served."""
+    return (settings.web.url or f"http://{settings.web.listen}") if settings.web.listen else ""
+
+
+def told(before: Running, after: Running) -> str:
+    """What a reload changed."""
+    names = [{plugin.name for plugin in running.book.plugins} for running in (before, after)]
+    new, gone = sorted(names[1] - names[0]), sorted(names[0] - names[1])
+    parts = [f"reloaded {len(names[1])} plugins"]
+    parts += [f"new: {', '.join(new)}"] if new else []
+    parts += [f"gone: {', '.join(gone)}"] if gone else []
+    old, now = before.settings, after.settings
+    if (old.networks, old.web, old.bot.data_dir, old.bot.workers) != (
+        now.networks,
+        now.web,
+        now.bot.data_dir,
+        now.bot.workers,
+    ):
+        parts.append("networks, pages, data_dir and workers change at the next start")
+    return "; ".join(parts)

@@ -1,0 +1,137 @@
+"""What is said in the demo: a prompt for a person, or a conversation that plays by itself and checks the answers."""
+
+import re
+import threading
+import urllib.error
+import urllib.request
+from dataclasses import dataclass, field
+
+from chanops.simulator.chat import Chat, Heard
+
+BOT = "chanops"
+WITHIN = 10.0
+TITLE = "How the site limits requests"
+HELP = """\
+You are alice in {channel}, logged in, with the roles admin and ops. What you type is said there. Try
+  .help                                     .url https://example.org/ A title
+  have you seen https://example.org/news?   .links
+/guest TEXT says it as somebody who is not logged in; /quit ends.
+"""
+
+
+@dataclass(frozen=True)
+class Stage:
+    """Where the demo's network and pages are."""
+
+    irc: tuple[str, int]
+    pages: str
+
+
+def prompt(alice: Chat, stage: Stage) -> int:
+    """Lines from a person, until /quit or the end of input."""
+    print(HELP.format(channel=alice.channel))
+    threading.Thread(target=show_all, args=(alice,), daemon=True).start()
+    guest: Chat | None = None
+    while True:
+        try:
+            line = input()
+        except (EOFError, KeyboardInterrupt):
+            break
+        if line.strip() in ("/quit", "/exit"):
+            break
+        if line.startswith("/guest "):
+            guest = guest or arrived(Chat(stage.irc, "guest", alice.channel))
+            guest.say(line.removeprefix("/guest "))
+        elif line.strip():
+            alice.say(line)
+    if guest is not None:
+        guest.leave()
+    return 0
+
+
+def arrived(chat: Chat) -> Chat:
+    """A client that is in the channel."""
+    chat.wait_for(chat.nick, WITHIN)
+    return chat
+
+
+def show_all(chat: Chat) -> None:
+    while True:
+        show(chat.heard.get())
+
+
+def show(heard: Heard) -> None:
+    """A line as IRC clients show it."""
+    print(f"<{heard.nick}> {heard.text}", flush=True)
+
+
+@dataclass
+class Played:
+    """The played conversation; each answer must be what it should."""
+
+    alice: Chat
+    stage: Stage
+    wrong: list[str] = field(default_factory=list)
+
+    def play(self) -> int:
+        """0 when every answer was right, else 1, with what was not."""
+        guest = arrived(Chat(self.stage.irc, "bob", self.alice.channel))
+        self.say(guest, "the numbers are at https://example.org/numbers, by the way")
+        self.ask(self.alice, f".url https://example.org/rate-limits {TITLE}", f"kept: {TITLE}")
+        self.ask(guest, ".url https://example.org/rate-limits", r"noted: alice posted it .* as How the site")
+        self.ask(self.alice, ".help url", r"\.url ADDRESS \[TITLE…\]: Put a link in the feed")
+        self.ask(self.alice, ".urll https://example.org/", r"alice: no \.urll; did you mean \.url\?")
+        self.ask(self.alice, ".url example.org", r"alice: address must be an address .*Usage: \.url ADDRESS")
+        self.ask(guest, ".reload", r"bob: \.reload: this needs the role admin, and you are not logged in")
+        self.ask(self.alice, ".whoami", r"alice: account alice on demo; roles: admin, ops")
+        self.ask(self.alice, ".links numbers", r"the numbers are at .* bob, .* http")
+        self.ask(self.alice, ".reload", r"reloaded \d+ plugins")
+        guest.leave()
+        self.read_feed()
+        for each in self.wrong:
+            print(f"WRONG: {each}")
+        print("Every answer was what it should be." if not self.wrong else f"{len(self.wrong)} answers were wrong.")
+        return 1 if self.wrong else 0
+
+    def say(self, chat: Chat, text: str) -> None:
+        """Say something that needs no answer."""
+        show(Heard(chat.nick, text))
+        chat.say(text)
+
+    def ask(self, chat: Chat, text: str, wanted: str) -> None:
+        """Say something, and check the bot's answer."""
+        self.say(chat, text)
+        heard = self.alice.hear(lambda line: line.nick == BOT, WITHIN)
+        if heard is None:
+            self.wrong.append(f"{text!r} was not answered within {WITHIN:.0f} s")
+            return
+        show(heard)
+        self.check(bool(re.match(wanted, heard.text)), f"{text!r} was answered {heard.text!r}, not {wanted!r}")
+
+    def check(self, right: bool, complaint: str) -> None:
+        if not right:
+            self.wrong.append(complaint)
+
+    def read_feed(self) -> None:
+        """What somebody who was away reads."""
+        address = f"{self.stage.pages}feed.rss"
+        body, etag = fetch(address)
+        titles = re.findall(r"<item>\s*<title>([^<]*)</title>", body)
+        lines = re.findall(r'<guid isPermaLink="true">([^<]*)</guid>', body)
+        print(f"\n{address} now has")
+        for title, line in zip(titles, lines, strict=False):
+            print(f"  {title}\n    {line}")
+        self.check(titles[:1] == [TITLE] and len(titles) == 2, f"the feed's titles are {titles!r}")
+        page, _ = fetch(lines[0]) if lines else ("", "")
+        self.check(TITLE in page, "the line's page does not have the line")
+        self.check(fetch(address, etag)[0] == "304", "an unchanged feed is not answered with 304")
+
+
+def fetch(address: str, etag: str = "") -> tuple[str, str]:
+    """A page's text and ETag; the status as text where it is not 200."""
+    request = urllib.request.Request(address, headers={"If-None-Match": etag} if etag else {})  # noqa: S310  our own
+    try:
+        with urllib.request.urlopen(request, timeout=WITHIN) as response:  # noqa: S310  our own
+            return response.read().decode(), response.headers.get("ETag", "")
+    except urllib.error.HTTPError as error:
+        return str(error.code), ""

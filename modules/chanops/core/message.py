@@ -1,0 +1,38 @@
+"""What plugins hear: one thing that happened on a network."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+EPOCH = datetime.fromtimestamp(0, UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One thing that happened: mostly a line that somebody said.
+
+    `event` is "message", "action", "notice", "join", "part", "quit", "kick", "nick", "topic", "mode" …,
+    or, for a numeric reply, its name ("welcome"). `account` is the services account shown on this very
+    line, "" when there is none: the only thing by which anybody is known. `channel` is "" in private.
+    `text` is what a person reads; `raw` is the trailing parameter as it came, formatting and all.
+    """
+
+    network: str = ""
+    event: str = "message"
+    nick: str = ""
+    account: str = ""
+    channel: str = ""
+    text: str = ""
+    at: datetime = EPOCH
+    raw: str = ""
+    user: str = ""
+    host: str = ""
+    command: str = "PRIVMSG"
+    params: tuple[str, ...] = ()
+    msgid: str = ""
+    bot: bool = False
+    replayed: bool = False
+
+    @property
+    def where(self) -> str:
+        """Where an answer goes: the channel, or the nick in private."""
+        return self.channel or self.nick

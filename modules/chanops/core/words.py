@@ -1,0 +1,196 @@
+"""The words a person types: cut, quoted, and turned into values of a type."""
+
+import re
+import types
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from fnmatch import fnmatchcase
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
+from urllib.parse import urlsplit
+
+from chanops.core.errors import Problem
+from chanops.core.text import near, visible
+
+LONGEST_ADDRESS = 2048
+WHOLE_NUMBER = re.compile(r"[+-]?[0-9]{1,18}\Z")
+NUMBER = re.compile(r"[+-]?[0-9]{1,18}(\.[0-9]{1,18})?\Z")
+DURATION = re.compile(r"(?:[0-9]{1,6}(?:\.[0-9]{1,3})?(?:ms|[smhdw]))+\Z")
+DURATION_PART = re.compile(r"([0-9.]+)(ms|[smhdw])")
+SECONDS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
+TRUE_WORDS = {"yes": True, "on": True, "true": True, "1": True, "no": False, "off": False, "false": False, "0": False}
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of word that is a plain str to Python but more to a person."""
+
+    name: str
+
+
+Url = Annotated[str, Kind("url")]
+Rest = Annotated[str, Kind("rest")]
+
+
+@dataclass(frozen=True)
+class Targets:
+    """Which machines: names, globs and tags, separated by commas: web1,db-*,tag:scraper,on:do."""
+
+    selectors: tuple[str, ...]
+
+    def matches(self, name: str, tags: tuple[str, ...] = (), on: str = "") -> bool:
+        """Whether a machine of that name, with those tags, at that provider, is meant."""
+        return any(self.unmatched(selector, name, tags, on) is False for selector in self.selectors)
+
+    @staticmethod
+    def unmatched(selector: str, name: str, tags: tuple[str, ...] = (), on: str = "") -> bool:
+        """Whether one selector passes a machine by, so that what matched nothing can be said."""
+        if selector.startswith("tag:"):
+            return selector[4:] not in tags
+        if selector.startswith("on:"):
+            return selector[3:] != on
+        return not fnmatchcase(name, selector)
+
+    def __str__(self) -> str:
+        return ",".join(self.selectors)
+
+
+@dataclass(frozen=True)
+class Word:
+    """One word as typed: its value without quotes, whether it was quoted, and where it stands."""
+
+    value: str
+    quoted: bool
+    start: int
+    end: int
+
+
+def past_spaces(text: str, position: int) -> int:
+    """The first position at or after this one that holds no space."""
+    while position < len(text) and text[position] == " ":
+        position += 1
+    return position
+
+
+def next_word(text: str, position: int = 0) -> Word:
+    """The word that begins at or after a position.
+
+    A quote opens only at the start of a word or after `name=`, so that "don't" needs none; within double
+    quotes a backslash keeps the next character.
+    """
+    start = position = past_spaces(text, position)
+    value, quoted = [], False
+    while position < len(text) and text[position] != " ":
+        letter = text[position]
+        if letter in "\"'" and (position == start or text[position - 1] == "="):
+            piece, position = quoted_piece(text, position)
+            value.append(piece)
+            quoted = True
+        else:
+            value.append(letter)
+            position += 1
+    return Word("".join(value), quoted, start, position)
+
+
+def quoted_piece(text: str, position: int) -> tuple[str, int]:
+    """What stands between the quote at a position and its twin, and the position after that."""
+    quote, at = text[position], position + 1
+    piece: list[str] = []
+    while at < len(text):
+        letter = text[at]
+        if letter == quote:
+            return "".join(piece), at + 1
+        if letter == "\\" and quote == '"' and at + 1 < len(text):
+            at += 1
+            letter = text[at]
+        piece.append(letter)
+        at += 1
+    raise Problem(f"the quote {quote} in {visible(text[position : position + 20])} is not closed: type another {quote}")
+
+
+def whole_number(word: str) -> int:
+    """An int; only the digits 0 to 9 count as digits."""
+    if WHOLE_NUMBER.match(word):
+        return int(word)
+    raise Problem("a whole number")
+
+
+def number(word: str) -> float:
+    """A float, without exponent, infinity or nan."""
+    if NUMBER.match(word):
+        return float(word)
+    raise Problem("a number")
+
+
+def truth(word: str) -> bool:
+    """A bool from yes, no, on, off, true, false."""
+    if word.lower() in TRUE_WORDS:
+        return TRUE_WORDS[word.lower()]
+    raise Problem("yes or no")
+
+
+def duration(word: str) -> timedelta:
+    """A timedelta from 90s, 10m, 1h30m, 2d, 1w."""
+    if DURATION.match(word):
+        parts = DURATION_PART.findall(word)
+        if len({unit for _, unit in parts}) == len(parts):
+            return timedelta(seconds=sum(float(count) * SECONDS[unit] for count, unit in parts))
+    raise Problem("a length of time such as 90s, 10m, 1h30m or 2d")
+
+
+def web_address(word: str) -> str:
+    """An http(s) address with a host, and no name or password in it."""
+    mend = "an address that begins with http:// or https://"
+    try:
+        parts = urlsplit(word)
+        parts.port  # noqa: B018  raises where the port is no number
+    except ValueError:
+        raise Problem(mend) from None
+    if parts.scheme.lower() not in ("http", "https") or not parts.hostname:
+        raise Problem(mend)
+    if parts.username is not None or parts.password is not None:
+        raise Problem("an address without a name and password in it: they would be shown to everybody")
+    if len(word) > LONGEST_ADDRESS or visible(word) != word or any(c in word for c in ' <>"'):
+        raise Problem(f"an address of at most {LONGEST_ADDRESS} plain characters")
+    return word
+
+
+def targets(word: str) -> Targets:
+    """Targets from names, globs, tag:T and on:PROVIDER, separated by commas."""
+    selectors = tuple(dict.fromkeys(filter(None, word.split(","))))
+    if not selectors or any(not re.match(r"(tag:|on:)?[A-Za-z0-9*?\[][A-Za-z0-9*?\[\]!._-]*\Z", s) for s in selectors):
+        raise Problem("names, globs or tags, separated by commas: web1,db-*,tag:scraper")
+    return Targets(selectors)
+
+
+CONVERTERS: dict[Any, Callable[[str], Any]] = {
+    str: str,
+    int: whole_number,
+    float: number,
+    bool: truth,
+    timedelta: duration,
+    Targets: targets,
+    Url: web_address,
+    Rest: str,
+}
+
+
+def choice(word: str, choices: tuple[Any, ...]) -> Any:
+    """One of the values of a Literal, by its text."""
+    known = {str(value): value for value in choices}
+    if word in known:
+        return known[word]
+    found = near(word, known)
+    raise Problem(f"one of {', '.join(known)}" + (f" (did you mean {found}?)" if found else ""))
+
+
+def converter(wanted: Any) -> Callable[[str], Any] | None:
+    """The function that turns a word into that type, or None where no word can become one."""
+    if wanted in CONVERTERS:
+        return CONVERTERS[wanted]
+    if get_origin(wanted) is Literal:
+        return lambda word: choice(word, get_args(wanted))
+    if get_origin(wanted) in (Union, types.UnionType):
+        inner = [each for each in get_args(wanted) if each is not type(None)]
+        return converter(inner[0]) if len(inner) == 1 else None
+    return None

@@ -1,0 +1,128 @@
+"""The demo: a whole network in one process, and somebody to talk to the bot on it."""
+
+import secrets
+import socket
+import sys
+import tempfile
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from chanops import configuration
+from chanops.app import App
+from chanops.conversation import Played, Stage, prompt
+from chanops.core.errors import Problem
+from chanops.simulator.chat import Chat
+from chanops.simulator.ircd import IrcServer
+
+BOT, CHANNEL, PASSWORD = "chanops", "#ops", "demo"
+IRC_PORT, WEB_PORT = 6667, 8080
+WITHIN = 10.0
+
+INTRODUCTION = """\
+An IRC network on {host}:{port}, with the bot in {channel}. Join with any client:
+  /connect {host} {port}    then  /join {channel}
+  To be somebody with a role there: nick alice, then  /msg NickServ IDENTIFY {password}
+The feed: {feed}
+"""
+
+
+def demo(play: bool) -> int:
+    """Set all up and talk: a prompt on a terminal, else a played conversation. 0 when every answer was right."""
+    with stage() as made:
+        host, port = made.irc
+        print(
+            INTRODUCTION.format(host=host, port=port, channel=CHANNEL, password=PASSWORD, feed=f"{made.pages}feed.rss")
+        )
+        alice = Chat(made.irc, "alice", CHANNEL, PASSWORD)
+        try:
+            if not alice.wait_for(BOT, WITHIN):
+                raise Problem("the bot did not come into the channel")
+            if play or not sys.stdin.isatty():
+                return Played(alice, made).play()
+            return prompt(alice, made)
+        finally:
+            alice.leave()
+
+
+@contextmanager
+def stage() -> Iterator[Stage]:
+    """The network, the bot, the pages; all gone afterwards."""
+    bot_password = secrets.token_urlsafe(16)
+    accounts = {"alice": PASSWORD, BOT: bot_password}
+    with tempfile.TemporaryDirectory(prefix="chanops-demo-") as folder:
+        server = listening(lambda port: IrcServer(port=port, accounts=accounts), IRC_PORT)
+        path = Path(folder) / "config.ini"
+        write_configuration(path, server.address, bot_password)
+        app = App(configuration.read(path))
+        ready = threading.Event()
+        failed: list[BaseException] = []
+        thread = threading.Thread(target=lambda: run(app, ready, failed), name="bot")
+        thread.start()
+        try:
+            if not ready.wait(WITHIN) or failed:
+                raise failed[0] if failed else Problem("the bot did not start in time")
+            yield Stage(server.address, app.pages.home)
+        finally:
+            app.stop()
+            thread.join(WITHIN)
+            server.stop()
+
+
+def listening(make: Callable[[int], IrcServer], port: int) -> IrcServer:
+    """The server on its usual port, or on any that is free."""
+    for each in (port, 0):
+        server = make(each)
+        try:
+            server.start()
+        except OSError:
+            continue
+        return server
+    raise Problem("no port is free for the IRC server")
+
+
+def run(app: App, ready: threading.Event, failed: list[BaseException]) -> None:
+    """The bot, in a thread."""
+    try:
+        app.run(ready.set)
+    except Exception as error:  # noqa: BLE001  handed to the thread that waits
+        failed.append(error)
+        ready.set()
+
+
+def write_configuration(path: Path, address: tuple[str, int], password: str) -> None:
+    """The demo's configuration, as a file like anybody's, so that .reload has something to read."""
+    path.touch(mode=0o600)
+    path.write_text(
+        f"""\
+[network:demo]
+host = {address[0]}
+port = {address[1]}
+tls = no
+nick = {BOT}
+channels = {CHANNEL}
+sasl_user = {BOT}
+sasl_password = {password}
+send_burst = 20
+send_interval = 0.2
+[web]
+listen = 127.0.0.1:{free_port(WEB_PORT)}
+[feed]
+title = Links in {CHANNEL}
+[roles]
+admin = alice
+ops = alice
+"""
+    )
+
+
+def free_port(wanted: int) -> int:
+    """The wanted port if it is free, else 0: any."""
+    with socket.socket() as sock:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            sock.bind(("127.0.0.1", wanted))
+        except OSError:
+            return 0
+    return wanted

@@ -1,0 +1,1 @@
+"""The connection to IRC networks, on top of the irc package."""

@@ -1,0 +1,201 @@
+"""What is known of one connection: its limits, our own name, our channels; and lines as messages."""
+
+from collections import OrderedDict
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+import irc.events
+import irc.features
+
+from chanops.core.message import Message
+from chanops.core.text import plain
+from chanops.irc.wire import Line, room
+
+FRESH = 30.0  # seconds by which a server-time may differ from our clock
+SETTLING = 10.0  # seconds after joining, where no server-time tells old lines from new
+REMEMBERED = 4096
+EVENTS = {"PRIVMSG": "message"}
+# Which parameter names the channel; lines to a nick, or to nobody, have none.
+CHANNEL_AT = {"PRIVMSG": 0, "NOTICE": 0, "JOIN": 0, "PART": 0, "KICK": 0, "TOPIC": 0, "MODE": 0, "INVITE": 1}
+
+
+def folds(mapping: str) -> dict[int, int]:
+    """The table by which a server compares names: ascii, rfc1459 or strict-rfc1459."""
+    upper, lower = "ABCDEFGHIJKLMNOPQRSTUVWXYZ", "abcdefghijklmnopqrstuvwxyz"
+    if mapping != "ascii":
+        upper, lower = upper + "[]\\", lower + "{}|"
+    if mapping == "rfc1459":
+        upper, lower = upper + "^", lower + "~"
+    return str.maketrans(upper, lower)
+
+
+@dataclass
+class State:
+    """Pure: the moment is handed in. Channels are called as the configuration calls them."""
+
+    network: str
+    nick: str
+    configured: Iterable[str] = ()
+    caps: set[str] = field(default_factory=set)
+    user: str = ""
+    host: str = ""
+    settling: float = SETTLING
+    skew: float = 0.0
+    skew_said: bool = False
+    features: irc.features.FeatureSet = field(default_factory=irc.features.FeatureSet)
+    table: dict[int, int] = field(default_factory=lambda: folds("rfc1459"))
+    joined: dict[str, float | None] = field(default_factory=dict)
+    batches: set[str] = field(default_factory=set)
+    msgids: OrderedDict[str, None] = field(default_factory=OrderedDict)
+
+    def __post_init__(self) -> None:
+        self.rename()
+
+    def rename(self) -> None:
+        self.names = {self.fold(name): name for name in self.configured}
+
+    def fold(self, name: str) -> str:
+        """A name as this server compares it."""
+        return name.translate(self.table)
+
+    def is_me(self, nick: str) -> bool:
+        """Whether a nick is ours."""
+        return self.fold(nick) == self.fold(self.nick)
+
+    def room(self, target: str) -> int:
+        """Bytes of text that reach the others in one line."""
+        return room(self.nick, self.user, self.host, "PRIVMSG", target)
+
+    def learn(self, line: Line, now: float) -> None:
+        """Take in what a line says about us and the server."""
+        if line.command == "005":
+            self.learn_features(line.params[1:-1])
+        elif line.command == "BATCH":
+            self.learn_batch(line.param(0))
+        elif line.command == "366" and self.fold(line.param(1)) in self.joined:
+            self.joined[self.fold(line.param(1))] = now
+        elif line.command == "396":
+            self.host = line.param(1) or self.host
+        elif self.is_me(line.nick):
+            self.learn_of_self(line)
+        elif line.command == "KICK" and self.is_me(line.param(1)):
+            self.joined.pop(self.fold(line.param(0)), None)
+
+    def learn_of_self(self, line: Line) -> None:
+        user, _, host = line.source.partition("!")[2].partition("@")
+        self.user, self.host = user or self.user, host or self.host
+        if line.command == "NICK" and line.param(0):
+            self.nick = line.param(0)
+        elif line.command == "JOIN":
+            self.joined[self.fold(line.param(0))] = None
+        elif line.command == "PART" or (line.command == "KICK" and self.is_me(line.param(1))):
+            self.joined.pop(self.fold(line.param(0)), None)
+
+    def learn_features(self, tokens: Iterable[str]) -> None:
+        for token in filter(None, tokens):
+            try:
+                self.features.load_feature(token)
+            except (ValueError, TypeError, IndexError):
+                continue  # irc raises on CHANLIMIT=#&:x and PREFIX=; the token then tells us nothing
+        self.table = folds(self.feature("casemapping", "rfc1459"))
+        self.rename()
+
+    def feature(self, name: str, default: str) -> str:
+        """What the server said of itself in 005."""
+        value = getattr(self.features, name, default)
+        return value if isinstance(value, str) else default
+
+    def learn_batch(self, reference: str) -> None:
+        if reference.startswith("+") and len(self.batches) < REMEMBERED:
+            self.batches.add(reference[1:])
+        else:
+            self.batches.discard(reference[1:])
+
+    def message(self, line: Line, now: float, clock: datetime) -> Message | None:
+        """What a line means to a plugin; None for our own lines and for what is to be passed over."""
+        nick, _, mask = line.source.partition("!")
+        if line.command in ("PRIVMSG", "NOTICE") and self.is_me(nick):
+            return None
+        at = said_at(line, clock)
+        raw = line.trailing if line.trailing is not None else (line.middle[-1] if line.middle else "")
+        event = EVENTS.get(line.command) or event_name(line.command)
+        text = raw
+        if raw.startswith("\x01") and event in ("message", "notice"):
+            if event != "message" or not raw.startswith("\x01ACTION "):
+                return None  # only ACTION is something said; other CTCP is machines talking
+            event, text = "action", raw[8:].rstrip("\x01")
+        user, _, host = mask.partition("@")
+        channel = self.channel(line)
+        if channel is None:
+            return None
+        return Message(
+            network=self.network,
+            event=event,
+            nick=nick,
+            account=line.tags.get("account", "") if "account-tag" in self.caps else "",
+            channel=channel,
+            text=plain(text),
+            at=at,
+            raw=raw,
+            user=user,
+            host=host,
+            command=line.command,
+            params=line.middle,
+            msgid=line.tags.get("msgid", ""),
+            bot="bot" in line.tags,
+            replayed=self.replayed(line, channel, now, at, clock),
+        )
+
+    def channel(self, line: Line) -> str | None:
+        """The channel a line belongs to, as configured; "" for none; None where it is not one of ours."""
+        place = CHANNEL_AT.get(line.command)
+        target = line.param(place) if place is not None else ""
+        if not target or self.is_me(target) or not self.is_channel(target):
+            return ""
+        return self.names.get(self.fold(target))
+
+    def is_channel(self, target: str) -> bool:
+        """Whether a target is a channel, or part of one such as @#ops."""
+        kinds = self.feature("chantypes", "#&")
+        return target[0] in kinds or (target[0] in self.feature("statusmsg", "") and target[1:2] in set(kinds))
+
+    def replayed(self, line: Line, channel: str, now: float, at: datetime, clock: datetime) -> bool:
+        """Whether a line is an old one that is played back: it may be kept, but it never is a command."""
+        if "batch" in line.tags or self.seen(line.tags.get("msgid")):
+            return True
+        if abs((clock - at).total_seconds()) > FRESH:
+            self.skew = (at - clock).total_seconds()
+            return True
+        if "server-time" in self.caps or not channel:
+            return False
+        settled = self.joined.get(self.fold(channel))
+        return settled is None or now - settled < self.settling
+
+    def seen(self, msgid: str | None) -> bool:
+        """Whether a message id was there before; remembers it."""
+        if not msgid:
+            return False
+        if msgid in self.msgids:
+            return True
+        self.msgids[msgid] = None
+        if len(self.msgids) > REMEMBERED:
+            self.msgids.popitem(last=False)
+        return False
+
+
+def event_name(command: str) -> str:
+    """The name of an event: "join" for JOIN, "welcome" for 001."""
+    return str(irc.events.numeric.get(command, command.lower()))
+
+
+def said_at(line: Line, clock: datetime) -> datetime:
+    """When a line was said: the server's time where it gives one that can be read, else now."""
+    stamp = line.tags.get("time")
+    if not stamp:
+        return clock
+    try:
+        at = datetime.fromisoformat(stamp)
+    except ValueError:
+        return clock
+    return at.astimezone(UTC) if at.tzinfo else at.replace(tzinfo=UTC)

@@ -1,0 +1,10 @@
+"""What a plugin may ask for beside the message; each wraps one outside thing."""
+
+from chanops.core.access import Roles
+from chanops.core.book import Book
+from chanops.core.confirm import Confirmations
+from chanops.core.sections import Settings
+from chanops.services.links import Links
+from chanops.services.pages import Pages
+
+__all__ = ["Book", "Confirmations", "Links", "Pages", "Roles", "Settings"]

@@ -1,0 +1,141 @@
+"""The database: one writer thread that commits what is there in one go, and readers beside it."""
+
+import logging
+import queue
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from importlib import import_module
+from pathlib import Path
+from typing import Any, TypeVar
+
+from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.exc import DatabaseError
+
+from chanops.core.errors import Problem
+from chanops.services.files import private, private_folder
+
+log = logging.getLogger(__name__)
+T = TypeVar("T")
+NEWEST = "001"
+MOST_AT_ONCE = 500
+LOCKED = 10_000  # milliseconds to wait for another process that writes
+
+
+@dataclass
+class Task:
+    """Something to be written, and who waits for it."""
+
+    work: Callable[[Connection], Any]
+    done: Future[Any] = field(default_factory=Future)
+
+
+class Database:
+    """SQLite in a file, WAL: a crash of the bot loses nothing that was acknowledged."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.tasks: queue.SimpleQueue[Task | None] = queue.SimpleQueue()
+        self.engine: Engine
+        self.writer: threading.Thread
+
+    def start(self) -> None:
+        """Open the file, bring its tables up to date, start the writer."""
+        private_folder(self.path.parent, "the data folder")
+        self.path.touch(mode=0o600, exist_ok=True)
+        private(self.path, "the database")
+        self.engine = create_engine(f"sqlite:///{self.path}", isolation_level="AUTOCOMMIT")
+        event.listen(self.engine, "connect", prepare)
+        try:
+            migrate(self.engine)
+        except DatabaseError as error:
+            raise Problem(f"{self.path}: {error.orig}: is it a chanops database, and whole? Restore a backup") from None
+        self.writer = threading.Thread(target=self.write_all, name="writer", daemon=True)
+        self.writer.start()
+
+    def stop(self) -> None:
+        """Write what waits, and close."""
+        self.tasks.put(None)
+        self.writer.join(timeout=LOCKED / 1000 + 5)
+        self.engine.dispose()
+
+    def write(self, work: Callable[[Connection], T]) -> "Future[T]":
+        """Have the writer do something; the future is done once it is committed."""
+        task = Task(work)
+        self.tasks.put(task)
+        return task.done
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """A connection to read with."""
+        with self.engine.connect() as connection:
+            yield connection
+
+    def write_all(self) -> None:
+        """The writer's life: whatever waits goes into one commit, so a flood costs no more commits than it must."""
+        with self.engine.connect() as connection:
+            while (first := self.tasks.get()) is not None:
+                tasks = [first]
+                while len(tasks) < MOST_AT_ONCE and not self.tasks.empty():
+                    following = self.tasks.get()
+                    if following is None:
+                        self.tasks.put(None)
+                        break
+                    tasks.append(following)
+                self.commit(connection, tasks)
+
+    def commit(self, connection: Connection, tasks: list[Task]) -> None:
+        """Do several in one transaction; if one fails, each alone, so that it takes no other with it."""
+        try:
+            results = together(connection, tasks)
+        except Exception as error:  # noqa: BLE001  whatever it is, it belongs to whoever asked
+            if len(tasks) == 1:
+                tasks[0].done.set_exception(error)
+                log.warning("not written: %s", error)
+            else:
+                for task in tasks:
+                    self.commit(connection, [task])
+            return
+        for task, result in zip(tasks, results, strict=True):
+            task.done.set_result(result)
+
+
+def together(connection: Connection, tasks: list[Task]) -> list[Any]:
+    """The results of several tasks, committed as one."""
+    connection.exec_driver_sql("BEGIN IMMEDIATE")
+    try:
+        results = [task.work(connection) for task in tasks]
+        connection.exec_driver_sql("COMMIT")
+    except BaseException:
+        connection.exec_driver_sql("ROLLBACK")
+        raise
+    return results
+
+
+def prepare(connection: Any, _: Any) -> None:
+    """What every connection to SQLite is told first."""
+    for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON", f"busy_timeout={LOCKED}"):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def migrate(engine: Engine) -> None:
+    """Bring the tables up to date."""
+    with engine.connect() as connection:
+        known = connection.exec_driver_sql("SELECT 1 FROM sqlite_master WHERE name = 'alembic_version'").first()
+        version = connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar() if known else None
+        if version == NEWEST:
+            return
+        if version is not None and version > NEWEST:
+            raise Problem(
+                f"the database was written by a newer chanops (tables {version}, known {NEWEST}): update chanops"
+            )
+        # Alembic costs 0.1 s and 11 MB, so it is loaded only when there is something to do.
+        config = import_module("alembic.config").Config()
+        config.set_main_option("script_location", "chanops.services:migrations")
+        config.set_main_option("path_separator", "os")
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+        config.attributes["connection"] = connection
+        import_module("alembic.command").upgrade(config, "head")
+        connection.exec_driver_sql("COMMIT")

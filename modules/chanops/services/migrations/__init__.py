@@ -1,0 +1,1 @@
+"""Alembic's environment: each change of the tables is a file in versions."""

@@ -1,0 +1,27 @@
+"""The addresses of our own pages, as people reach them."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Pages:
+    """Where pages are; "" where none are served."""
+
+    root: str
+
+    @property
+    def home(self) -> str:
+        """The first page."""
+        return f"{self.root}/" if self.root else ""
+
+    def line(self, number: int) -> str:
+        """A line's permanent address."""
+        return f"{self.root}/line/{number}" if self.root else ""
+
+    def reply(self, token: str) -> str:
+        """A long answer's address."""
+        return f"{self.root}/reply/{token}" if self.root else ""
+
+    def feed(self, form: str) -> str:
+        """The feed's address as "rss" or "atom"."""
+        return f"{self.root}/feed.{form}" if self.root else ""

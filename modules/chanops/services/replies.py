@@ -1,0 +1,46 @@
+"""Answers that were too long for a channel: each on a page whose address cannot be guessed."""
+
+import secrets
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from sqlalchemy import Connection, delete, select
+
+from chanops.services.database import Database
+from chanops.services.tables import moment, replies, stamp
+
+KEPT_FOR = timedelta(days=30)
+PATIENCE = 20.0
+
+
+@dataclass(frozen=True)
+class Reply:
+    """A long answer: what was asked, and all its lines."""
+
+    at: datetime
+    asked: str
+    text: str
+
+
+class Replies:
+    """Keeps long answers for a month."""
+
+    def __init__(self, database: Database) -> None:
+        self.database = database
+
+    def keep(self, asked: str, text: str) -> str:
+        """The token under which an answer is found; returns once it is on disk."""
+        token, now = secrets.token_urlsafe(16), datetime.now(UTC)
+
+        def work(connection: Connection) -> None:
+            connection.execute(delete(replies).where(replies.c.at < stamp(now - KEPT_FOR)))
+            connection.execute(replies.insert(), {"token": token, "at": stamp(now), "asked": asked, "text": text})
+
+        self.database.write(work).result(PATIENCE)
+        return token
+
+    def find(self, token: str) -> Reply | None:
+        """The answer, or None."""
+        with self.database.read() as connection:
+            row = connection.execute(select(replies).where(replies.c.token == token)).mappings().first()
+        return Reply(moment(row["at"]), row["asked"], row["text"]) if row else None
