@@ -1,5 +1,6 @@
 """Starts the bot or the floor on a server of its own, and ends it."""
 
+import os
 import shlex
 import signal
 import socket
@@ -112,6 +113,8 @@ def process(command: list[str], log: Path) -> Iterator[subprocess.Popen[bytes]]:
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,
+            # As on anybody's machine: without bytecode each start would compile the bot, not only load it.
+            env={name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"},
             preexec_fn=lambda: signal.alarm(LIFETIME),
         )
     try:

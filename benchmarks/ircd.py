@@ -185,16 +185,18 @@ class Ircd:
             self._news.notify_all()
 
     def _take(self, lines: list[Heard]) -> None:
+        # Answered before it is told: whoever waits for JOIN must not speak before the bot is in the channel.
+        reply = b"".join(self._protocol.answer(heard.line) for heard in lines)
+        with self._turn:
+            if self._flooding:
+                # The flooding thread sends it, between two chunks: two writers would mix their lines.
+                self._owed += reply
+                reply = b""
+        if reply:
+            self.say(reply)
         with self._news:
             self.heard.extend(lines)
             self._news.notify_all()
-        if reply := b"".join(self._protocol.answer(heard.line) for heard in lines):
-            # In a flood the flooding thread sends it, between two chunks: two writers would mix their lines.
-            with self._turn:
-                if self._flooding:
-                    self._owed += reply
-                    return
-            self.say(reply)
 
     def _settle_debts(self) -> bytes:
         with self._turn:

@@ -29,9 +29,9 @@ ROWS = {
         Row("cpu", "CPU µs/line, storing included", "ratio"),
         Row("late", "last link stored after the answer, ms"),
         Row("stored links", "distinct links stored"),
-        Row("missing links", "  missing", "figure", at_most=0),
-        Row("stored mentions", "mentions of them stored"),
-        Row("missing mentions", "  missing", "figure", at_most=0),
+        Row("missing links", "  mentions missing", "figure", at_most=0),
+        Row("stored mentions", "repeats of them noted"),
+        Row("missing mentions", "  mentions missing", "figure", at_most=0),
         Row("stored lines", "lines stored"),
         Row("rss before", "RSS before, pages served, MB"),
         Row("rss after", "RSS after, pages served, MB", "figure", at_most=60),
@@ -46,7 +46,8 @@ ROWS = {
     "pong": (
         Row("wait", "PONG with answers waiting, ms", "figure", at_most=50),
         Row("behind", "PONG right behind 100 commands, ms"),
-        Row("answers", "answers in 5 s (burst 5, then 2/s)", "figure", at_most=16),
+        Row("lines", "lines said in 5 s (5, then 2/s)", "figure", at_least=13, at_most=16),
+        Row("refused", "  of them other than the answer"),
         Row("ten", "behind 10 commands, package's throttle, ms"),
     ),
     "slow": (
@@ -121,6 +122,8 @@ def _goal(row: Row, compared: list[float]) -> tuple[str, str]:
     if math.isinf(row.at_least) and math.isinf(row.at_most):
         return "", ""
     goal = f"<= {row.at_most:g}" if math.isinf(row.at_least) else f">= {row.at_least:g}"
+    if math.isfinite(row.at_least) and math.isfinite(row.at_most):
+        goal = f"{row.at_least:g} to {row.at_most:g}"
     met = "yes" if compared and row.at_least <= median(compared) <= row.at_most else "NO"
     return goal + SIGNS[row.by], met if compared else "not measured"
 

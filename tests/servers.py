@@ -237,14 +237,14 @@ class InspIRCd(IrcServer):
     def offers_sasl(self, more: bytes = b"") -> bool:
         """Whether CAP LS has it; more is sent along with the question."""
         offer = b""
-        with contextlib.suppress(OSError):
-            with socket.create_connection((self.host, self.port), timeout=2.0) as sock:
-                sock.sendall(b"CAP LS 302\r\n" + more)
-                while b" LS :" not in offer or not offer.endswith(b"\n"):
-                    data = sock.recv(4096)
-                    if not data:
-                        break
-                    offer += data
+        address = (self.host, self.port)
+        with contextlib.suppress(OSError), socket.create_connection(address, timeout=2.0) as sock:
+            sock.sendall(b"CAP LS 302\r\n" + more)
+            while b" LS :" not in offer or not offer.endswith(b"\n"):
+                data = sock.recv(4096)
+                if not data:
+                    break
+                offer += data
         return b"sasl=PLAIN" in offer
 
     def register_account(self, name: str, password: str) -> None:

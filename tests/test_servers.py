@@ -114,9 +114,12 @@ def test_the_tls_port_is_trusted_by_its_ca_alone(name, request):
     server = request.getfixturevalue(name)
     with server.client("ann", tls=True) as ann:
         ann.barrier()
-    with socket.create_connection((server.host, server.tls_port), timeout=5) as sock:
-        with pytest.raises(ssl.SSLCertVerificationError):
-            ssl.create_default_context().wrap_socket(sock, server_hostname="localhost")
+    strangers = ssl.create_default_context()
+    with (
+        socket.create_connection((server.host, server.tls_port), timeout=5) as sock,
+        pytest.raises(ssl.SSLCertVerificationError),
+    ):
+        strangers.wrap_socket(sock, server_hostname="localhost")
     WireClient("localhost", server.tls_port, "ann", tls_ca=server.ca_file, wait=False).quit()
 
 

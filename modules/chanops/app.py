@@ -1,5 +1,6 @@
 """Makes every part once, by name, and starts them: the only place that knows all."""
 
+import gc
 import logging
 import signal
 import threading
@@ -151,6 +152,9 @@ class App:
         self.reactor.call(lambda: self.board.happen("start"))
         self.reactor.call(self.tick)
         self.reactor.call(self.look)
+        # What is loaded stays: looking through it again and again for garbage would cost a tenth of a flood's time.
+        gc.collect()
+        gc.freeze()
         try:
             self.reactor.run()
         finally:

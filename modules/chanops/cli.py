@@ -4,7 +4,6 @@ import argparse
 import logging
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from datetime import UTC, datetime
 
 from chanops import configuration
@@ -125,7 +124,7 @@ def say(given: argparse.Namespace) -> int:
     app.open()
     said = Message(network=network, nick=given.nick, account=account, channel=channel, text=given.text, raw=given.text)
     try:
-        app.board.heard(replace(said, at=datetime.now(UTC), params=(channel or "chanops",)))
+        app.board.heard(said._replace(at=datetime.now(UTC), params=(channel or "chanops",)))
         app.workers.finish()
     finally:
         app.close()

@@ -68,6 +68,8 @@ class Switchboard:
             elif found is not None:
                 self.submit(found)
         for listener in now.book.listeners(said):
+            if listener.first is not None and listener.first(said.text) is None:
+                continue
             if found is not None and not listener.raw:
                 continue  # a command is no conversation: .url must not be heard as a mention as well
             for args, moment in listener.finds(said):
@@ -103,7 +105,9 @@ class Switchboard:
     def overhear(self, call: Call) -> None:
         """Run a listener; it was not asked, so what goes wrong is for the log only."""
         try:
-            self.deliver(call.said, self.run(call))
+            result = self.run(call)
+            if result is not None:
+                self.deliver(call.said, result)
         except Problem as problem:
             log.warning("%s: %s", name_of(call), problem)
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 log = logging.getLogger(__name__)
-HIGH, LOW = 2000, 500  # a lane this full slows the reading of new lines, until it is down to this
+HIGH, LOW = 300, 100  # a lane this full slows the reading of new lines, until it is down to this
 MOST_IN_LANE = 5000
 AT_ONCE = 64  # tasks taken from a lane in one go, so that a flood does not pay for a lock each
 PROGRESS = 0.25  # seconds without progress after which a full lane no longer holds up anybody

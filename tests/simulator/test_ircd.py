@@ -6,7 +6,6 @@ import re
 import socket
 import threading
 import time
-from contextlib import ExitStack
 
 import pytest
 
@@ -36,13 +35,14 @@ class Talker:
         while b"\r\n" not in self.unread:
             self.unread += (got := self.socket.recv(65536))
             assert got, self.unread
+            assert time.monotonic() < self.until, self.unread
         line, _, self.unread = self.unread.partition(b"\r\n")
         return line
 
     def expect(self, pattern):
         """The next line that matches; those before it are read and forgotten."""
         while not re.search(pattern.encode("latin-1"), line := self.line()):
-            assert time.monotonic() < self.until, f"no line matched {pattern}"
+            pass
         return line.decode("latin-1")
 
     def expect_codes(self, *codes):
@@ -73,14 +73,10 @@ def server():
 
 @pytest.fixture
 def connect(server):
-    with ExitStack() as stack:
-
-        def open_one(nick="", caps=""):
-            talker = Talker(server.address, nick, caps)
-            stack.callback(talker.socket.close)
-            return talker
-
-        yield open_one
+    talkers = []
+    yield lambda *who: talkers.append(Talker(server.address, *who)) or talkers[-1]
+    for talker in talkers:
+        talker.socket.close()
 
 
 def test_who_registers_is_welcomed_and_told_what_holds(connect):
@@ -89,7 +85,6 @@ def test_who_registers_is_welcomed_and_told_what_holds(connect):
     assert ann.expect(" 451 ") == ":irc.demo 451 ann :You have not registered"
     assert ann.expect(" 001 ").endswith("ann!~ann@127.0.0.1")
     assert "CASEMAPPING=ascii" in ann.expect(" 005 ")
-    ann.expect(" 376 ann ")
     ann.send("NONSENSE", "JOIN")
     ann.expect_codes("421 ann NONSENSE", "461 ann JOIN")
 
@@ -147,8 +142,7 @@ def test_a_kept_channel_outlives_its_members(connect):
     ann = connect("ann")
     ann.join("#lobby")
     ann.send("PART #lobby", "LIST")
-    assert ann.expect(" 322 ") == ":irc.demo 322 ann #lobby 0 :Be kind"
-    ann.expect(" 323 ")
+    ann.expect_codes("322 ann #lobby 0 :Be kind$", "323")
 
 
 def test_a_line_carries_the_account_of_who_logged_in_and_no_other(connect):
@@ -271,7 +265,6 @@ def test_a_client_that_does_not_read_is_dropped(connect):
         talker.join("#flood")
     flood = b"".join(b"PRIVMSG #flood :" + b"y" * 400 + b"\r\n" for _ in range(250))
     while not any(b"QUIT :SendQ exceeded" in line for line in ann.until_pong("more")):
-        assert time.monotonic() < ann.until
         ann.socket.sendall(flood)
 
 

@@ -14,6 +14,7 @@ from chanops.core.text import near
 
 SAID = ("message", "action")
 ANY_EVENT = "*"
+MOST_CHOSEN = 1000  # kinds of event to remember; a hostile server can make up any number
 
 
 @dataclass(frozen=True)
@@ -57,6 +58,11 @@ class Listener:
     raw: bool = False
     once: bool = False
     network: str = ""
+
+    @cached_property
+    def first(self) -> Callable[[str], re.Match[str] | None] | None:
+        """A quick look whether a text can concern it at all; None where every text does."""
+        return None if self.pattern is None or self.raw else self.pattern.search
 
     def finds(self, said: Message) -> Iterator[tuple[list[Any], tuple[object, ...]]]:
         """The arguments for each place where it is to run, and what else belongs to that moment."""
@@ -154,12 +160,21 @@ class Book:
         """What runs at certain times."""
         return [timed for plugin in self.plugins for timed in plugin.timed]
 
+    @cached_property
+    def chosen(self) -> dict[tuple[str, str], tuple[Listener, ...]]:
+        """What `listeners` has found before."""
+        return {}
+
     def listeners(self, said: Message) -> tuple[Listener, ...]:
         """The listeners for what happened: by its event's name, by its number, or for anything."""
-        found = self.by_event.get(said.event, ())
-        if said.command.isdigit():
-            found += self.by_event.get(said.command, ())
-        return found + self.by_event[ANY_EVENT] if ANY_EVENT in self.by_event else found
+        key = (said.event, said.command)
+        if key not in self.chosen:
+            number = self.by_event.get(said.command, ()) if said.command.isdigit() else ()
+            found = (*self.by_event.get(said.event, ()), *number, *self.by_event.get(ANY_EVENT, ()))
+            if len(self.chosen) >= MOST_CHOSEN:
+                return found
+            self.chosen[key] = found
+        return self.chosen[key]
 
     def near(self, name: str) -> str:
         """The nearest command's name, or ""."""

@@ -1,9 +1,10 @@
 """What a line means: prefix, name, role, words; four small steps, and nothing is done yet."""
 
 import re
-from collections.abc import Callable, Container
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Callable, Container, Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 from chanops.core.access import Roles
 from chanops.core.book import Book, Command
@@ -15,16 +16,15 @@ from chanops.core.text import visible
 NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
 
 
-@dataclass(frozen=True)
-class Call:
+class Call(NamedTuple):
     """A function to be run for somebody: what it was given, and the moment it belongs to."""
 
     plugin: str
     function: Callable[..., Any]
     signature: Signature
     said: Message
-    args: list[Any] = field(default_factory=list)
-    options: dict[str, Any] = field(default_factory=dict)
+    args: Sequence[Any] = ()
+    options: Mapping[str, Any] = MappingProxyType({})
     moment: tuple[object, ...] = ()
     command: Command | None = None
 

@@ -114,6 +114,9 @@ class FeedSettings:
     """How many of the newest links it holds."""
 
 
+USUAL = ChannelSettings()
+
+
 @dataclass(frozen=True)
 class Settings:
     """The whole configuration; sections of plugins are in `plugins`, by class."""
@@ -128,7 +131,9 @@ class Settings:
 
     def channel(self, network: str, name: str) -> ChannelSettings:
         """The settings of one channel."""
-        return self.channels.get(f"{network}/{name}") or self.channels.get(name) or ChannelSettings()
+        if not self.channels:
+            return USUAL
+        return self.channels.get(f"{network}/{name}") or self.channels.get(name) or USUAL
 
 
 SINGLE = {"bot": BotSettings, "web": WebSettings, "feed": FeedSettings}

@@ -1,8 +1,8 @@
 """How a section of the configuration becomes a checked value, and the kinds of value a key can have."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import MISSING, dataclass, fields
-from typing import Annotated, Any, TypeVar, dataclass_transform
+from dataclasses import MISSING, Field, dataclass, fields
+from typing import Annotated, Any, TypeVar, dataclass_transform, get_type_hints
 from zoneinfo import available_timezones
 
 from pydantic import AfterValidator, BeforeValidator, ConfigDict, SecretStr, TypeAdapter, ValidationError
@@ -97,7 +97,7 @@ def section(cls: type[T]) -> type[T]:
 
 def checked(cls: type[T], name: str, keys: Mapping[str, str], reveal: Reveal) -> T:
     """A section's values, or a Problem that names the key and says how to mend it."""
-    known = [key.name for key in keys_of(cls)]
+    known = [each.name for each in fields(cls)]  # type: ignore[arg-type]
     try:
         return TypeAdapter(cls).validate_python(with_secrets(cls, name, keys, reveal))
     except ValidationError as error:
@@ -107,18 +107,23 @@ def checked(cls: type[T], name: str, keys: Mapping[str, str], reveal: Reveal) ->
 def with_secrets(cls: type, name: str, keys: Mapping[str, str], reveal: Reveal) -> dict[str, str]:
     """The keys, with each secret fetched that is given as KEY_file or KEY_env."""
     values = dict(keys)
-    for key in keys_of(cls):
-        for kind in ("file", "env") if key.secret else ():
-            where = values.pop(f"{key.name}_{kind}", None)
+    for key in secrets_of(cls):
+        for kind in ("file", "env"):
+            where = values.pop(f"{key}_{kind}", None)
             if where is None:
                 continue
-            if key.name in values:
-                raise Problem(f"[{name}] {key.name} and {key.name}_{kind}: give one of them")
+            if key in values:
+                raise Problem(f"[{name}] {key} and {key}_{kind}: give one of them")
             try:
-                values[key.name] = reveal(kind, where)
+                values[key] = reveal(kind, where)
             except Problem as problem:
-                raise Problem(f"[{name}] {key.name}_{kind}: {problem}") from None
+                raise Problem(f"[{name}] {key}_{kind}: {problem}") from None
     return values
+
+
+def secrets_of(cls: type) -> list[str]:
+    """The keys of a section that hold secrets."""
+    return [name for name, wanted in get_type_hints(cls).items() if wanted is Secret]
 
 
 def told(name: str, known: list[str], error: Any) -> str:
@@ -145,14 +150,17 @@ class Key:
 
 
 def keys_of(cls: type) -> list[Key]:
-    """The keys of a section."""
+    """The keys of a section, to be shown."""
     properties = TypeAdapter[object](cls).json_schema()["properties"]
+    secrets = secrets_of(cls)
     return [
-        Key(
-            each.name,
-            None if each.default is MISSING else each.default,
-            properties[each.name].get("description", ""),
-            properties[each.name].get("format") == "password",
-        )
+        Key(each.name, default_of(each), properties[each.name].get("description", ""), each.name in secrets)
         for each in fields(cls)
     ]
+
+
+def default_of(key: Field[Any]) -> Any:
+    """A key's default, or None where it must be given."""
+    if key.default_factory is not MISSING:
+        return key.default_factory()
+    return None if key.default is MISSING else key.default

@@ -39,7 +39,7 @@ class Parameter:
             raise Problem(f"{self.name} must be {mend}, not {visible(word)[:60]!r}") from None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Signature:
     """What a person types (before the `*`, or with a default) and what is found by its type (after it)."""
 

@@ -39,6 +39,7 @@ class Supplies:
     """Everything that can be asked for, by type."""
 
     given: Mapping[type, Any]
+    known: dict[Signature, tuple[dict[str, Any], list[tuple[str, type]]]] = field(default_factory=dict, repr=False)
 
     def check(self, name: str, signature: Signature) -> None:
         """Raises Problem where a function asks for what nobody can hand over."""
@@ -51,9 +52,18 @@ class Supplies:
                 )
 
     def fill(self, signature: Signature, moment: Iterable[object] = ()) -> dict[str, Any]:
-        """The values for a function's needs: what belongs to this moment, and what is always there."""
+        """The values for a function's needs: what is always there, and what belongs to this moment."""
+        known = self.known.get(signature)
+        if known is None:
+            known = self.known[signature] = self.divide(signature)
+        always, momentary = known
+        if not momentary:
+            return always.copy()
         now = {type(thing): thing for thing in moment}
-        return {
-            name: now[kind] if (kind := getattr(wanted, "__origin__", wanted)) in now else self.given[wanted]
-            for name, wanted in signature.needs
-        }
+        return always | {name: now[kind] for name, kind in momentary}
+
+    def divide(self, signature: Signature) -> tuple[dict[str, Any], list[tuple[str, type]]]:
+        """A function's needs as those that are the same each time, and the types of the others."""
+        kinds = [(name, getattr(wanted, "__origin__", wanted), wanted) for name, wanted in signature.needs]
+        always = {name: self.given[wanted] for name, kind, wanted in kinds if kind not in OF_THE_MOMENT}
+        return always, [(name, kind) for name, kind, _ in kinds if kind in OF_THE_MOMENT]

@@ -20,7 +20,7 @@ UNITS = (("d", 86400), ("h", 3600), ("min", 60), ("s", 1))
 
 def plain(text: str) -> str:
     """The text without IRC formatting codes."""
-    return FORMATTING.sub("", text)
+    return text if text.isprintable() else FORMATTING.sub("", text)
 
 
 def xml_safe(text: str) -> str:

@@ -7,12 +7,15 @@ from dataclasses import dataclass
 from datetime import timedelta
 from fnmatch import fnmatchcase
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
-from urllib.parse import urlsplit
 
+from chanops.core.address import parts
 from chanops.core.errors import Problem
 from chanops.core.text import near, visible
 
 LONGEST_ADDRESS = 2048
+SHOWN = re.compile(
+    r"[^\s<>\"\x00-\x20\x7f-\xa0\xad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ufff9-\ufffb]*\Z"
+)
 WHOLE_NUMBER = re.compile(r"[+-]?[0-9]{1,18}\Z")
 NUMBER = re.compile(r"[+-]?[0-9]{1,18}(\.[0-9]{1,18})?\Z")
 DURATION = re.compile(r"(?:[0-9]{1,6}(?:\.[0-9]{1,3})?(?:ms|[smhdw]))+\Z")
@@ -140,18 +143,13 @@ def duration(word: str) -> timedelta:
 
 def web_address(word: str) -> str:
     """An http(s) address with a host, and no name or password in it."""
-    mend = "an address that begins with http:// or https://"
-    try:
-        parts = urlsplit(word)
-        parts.port  # noqa: B018  raises where the port is no number
-    except ValueError:
-        raise Problem(mend) from None
-    if parts.scheme.lower() not in ("http", "https") or not parts.hostname:
-        raise Problem(mend)
-    if parts.username is not None or parts.password is not None:
-        raise Problem("an address without a name and password in it: they would be shown to everybody")
-    if len(word) > LONGEST_ADDRESS or visible(word) != word or any(c in word for c in ' <>"'):
+    if len(word) > LONGEST_ADDRESS or not SHOWN.match(word):
         raise Problem(f"an address of at most {LONGEST_ADDRESS} plain characters")
+    found = parts(word)
+    if found is None:
+        raise Problem("an address that begins with http:// or https://")
+    if found.user is not None:
+        raise Problem("an address without a name and password in it: they would be shown to everybody")
     return word
 
 

@@ -210,6 +210,7 @@ class Connection(irc.client.ServerConnection):  # type: ignore[misc]  # irc ship
     def came_online(self) -> None:
         """Registered: join the channels, and let out what waits."""
         self.state.nick = self.registration.nick
+        self.state.rename()
         self.outbox.held = False
         log.info("%s: online as %s", self.name, self.state.nick)
         if "account-tag" not in self.registration.caps:

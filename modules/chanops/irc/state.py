@@ -15,7 +15,8 @@ from chanops.irc.wire import Line, room
 FRESH = 30.0  # seconds by which a server-time may differ from our clock
 SETTLING = 10.0  # seconds after joining, where no server-time tells old lines from new
 REMEMBERED = 4096
-EVENTS = {"PRIVMSG": "message"}
+EVENTS = {"PRIVMSG": "message", "NOTICE": "notice"}
+SPOKEN = ("PRIVMSG", "NOTICE")
 # Which parameter names the channel; lines to a nick, or to nobody, have none.
 CHANNEL_AT = {"PRIVMSG": 0, "NOTICE": 0, "JOIN": 0, "PART": 0, "KICK": 0, "TOPIC": 0, "MODE": 0, "INVITE": 1}
 
@@ -53,15 +54,24 @@ class State:
         self.rename()
 
     def rename(self) -> None:
+        """How names compare has changed, or our own has: what was worked out by it is void."""
+        self.folded: dict[str, str] = {}
+        self.places: dict[str, str | None] = {}
         self.names = {self.fold(name): name for name in self.configured}
+        self.me = self.fold(self.nick)
 
     def fold(self, name: str) -> str:
         """A name as this server compares it."""
-        return name.translate(self.table)
+        found = self.folded.get(name)
+        if found is None:
+            if len(self.folded) >= REMEMBERED:
+                self.folded.clear()
+            found = self.folded[name] = name.translate(self.table)
+        return found
 
     def is_me(self, nick: str) -> bool:
         """Whether a nick is ours."""
-        return self.fold(nick) == self.fold(self.nick)
+        return self.fold(nick) == self.me
 
     def room(self, target: str) -> int:
         """Bytes of text that reach the others in one line."""
@@ -87,6 +97,7 @@ class State:
         self.user, self.host = user or self.user, host or self.host
         if line.command == "NICK" and line.param(0):
             self.nick = line.param(0)
+            self.rename()
         elif line.command == "JOIN":
             self.joined[self.fold(line.param(0))] = None
         elif line.command == "PART" or (line.command == "KICK" and self.is_me(line.param(1))):
@@ -114,57 +125,52 @@ class State:
 
     def message(self, line: Line, now: float, clock: datetime) -> Message | None:
         """What a line means to a plugin; None for our own lines and for what is to be passed over."""
+        command, raw, tags = line.command, line.trailing, line.tags
         nick, _, mask = line.source.partition("!")
-        if line.command in ("PRIVMSG", "NOTICE") and self.is_me(nick):
+        if raw is None:
+            raw = line.middle[-1] if line.middle else ""
+        channel = self.channel(line)
+        if channel is None or (command in SPOKEN and self.is_me(nick)):
             return None
-        at = said_at(line, clock)
-        raw = line.trailing if line.trailing is not None else (line.middle[-1] if line.middle else "")
-        event = EVENTS.get(line.command) or event_name(line.command)
-        text = raw
-        if raw.startswith("\x01") and event in ("message", "notice"):
+        event, text = EVENTS.get(command) or event_name(command), raw
+        if raw.startswith("\x01") and command in SPOKEN:
             if event != "message" or not raw.startswith("\x01ACTION "):
                 return None  # only ACTION is something said; other CTCP is machines talking
             event, text = "action", raw[8:].rstrip("\x01")
         user, _, host = mask.partition("@")
-        channel = self.channel(line)
-        if channel is None:
-            return None
+        account = tags.get("account", "") if tags and "account-tag" in self.caps else ""
+        at = said_at(tags["time"], clock) if "time" in tags else clock
+        replayed = self.replayed(tags, channel, now, at, clock)
+        # In the order of its fields, since naming them costs as much again.
         return Message(
-            network=self.network,
-            event=event,
-            nick=nick,
-            account=line.tags.get("account", "") if "account-tag" in self.caps else "",
-            channel=channel,
-            text=plain(text),
-            at=at,
-            raw=raw,
-            user=user,
-            host=host,
-            command=line.command,
-            params=line.middle,
-            msgid=line.tags.get("msgid", ""),
-            bot="bot" in line.tags,
-            replayed=self.replayed(line, channel, now, at, clock),
-        )
+            self.network, event, nick, account, channel, plain(text), at, raw, user, host, command, line.middle,
+            tags.get("msgid", ""), "bot" in tags, replayed,
+        )  # fmt: skip
 
     def channel(self, line: Line) -> str | None:
         """The channel a line belongs to, as configured; "" for none; None where it is not one of ours."""
         place = CHANNEL_AT.get(line.command)
-        target = line.param(place) if place is not None else ""
-        if not target or self.is_me(target) or not self.is_channel(target):
-            return ""
-        return self.names.get(self.fold(target))
+        return "" if place is None else self.place(line.param(place))
+
+    def place(self, target: str) -> str | None:
+        """The same for a target."""
+        if target not in self.places:
+            if len(self.places) >= REMEMBERED:
+                self.places.clear()
+            ours = not target or self.is_me(target) or not self.is_channel(target)
+            self.places[target] = "" if ours else self.names.get(self.fold(target))
+        return self.places[target]
 
     def is_channel(self, target: str) -> bool:
         """Whether a target is a channel, or part of one such as @#ops."""
         kinds = self.feature("chantypes", "#&")
         return target[0] in kinds or (target[0] in self.feature("statusmsg", "") and target[1:2] in set(kinds))
 
-    def replayed(self, line: Line, channel: str, now: float, at: datetime, clock: datetime) -> bool:
+    def replayed(self, tags: dict[str, str], channel: str, now: float, at: datetime, clock: datetime) -> bool:
         """Whether a line is an old one that is played back: it may be kept, but it never is a command."""
-        if "batch" in line.tags or self.seen(line.tags.get("msgid")):
+        if tags and ("batch" in tags or self.seen(tags.get("msgid"))):
             return True
-        if abs((clock - at).total_seconds()) > FRESH:
+        if at is not clock and abs((clock - at).total_seconds()) > FRESH:
             self.skew = (at - clock).total_seconds()
             return True
         if "server-time" in self.caps or not channel:
@@ -189,11 +195,8 @@ def event_name(command: str) -> str:
     return str(irc.events.numeric.get(command, command.lower()))
 
 
-def said_at(line: Line, clock: datetime) -> datetime:
-    """When a line was said: the server's time where it gives one that can be read, else now."""
-    stamp = line.tags.get("time")
-    if not stamp:
-        return clock
+def said_at(stamp: str, clock: datetime) -> datetime:
+    """When a line was said: the server's time where it can be read, else now."""
     try:
         at = datetime.fromisoformat(stamp)
     except ValueError:

@@ -10,6 +10,8 @@ ILLEGAL = str.maketrans({"\r": " ", "\n": " ", "\0": " "})
 # Only the space separates: irc splits at any whitespace of Unicode's, so that "#ops\x1d.destroy" becomes
 # a channel and a command; it also turns "\x10n" inside a message into a line feed.
 LINE = re.compile(r"(?:@([^ ]*) +)?(?::([^ ]*) +)?([A-Za-z]+|[0-9]{3})(?: +(.*))?\Z", re.DOTALL)
+# Nearly every line is one of these; it is worth a pattern of its own.
+SAID = re.compile(r"(?:@([^ ]*) +)?:([^ ]+) +(PRIVMSG) +([^ :][^ ]*) +:(.*)\Z", re.DOTALL)
 ESCAPED = re.compile(r"\\(.?)", re.DOTALL)
 UNESCAPE = {":": ";", "s": " ", "r": "\r", "n": "\n"}
 NO_TAGS: dict[str, str] = {}
@@ -31,8 +33,9 @@ class Line(NamedTuple):
 
     def param(self, index: int) -> str:
         """One parameter, or "" where the server left it out."""
-        params = self.params
-        return params[index] if index < len(params) else ""
+        if index < len(self.middle):
+            return self.middle[index]
+        return self.trailing or "" if index == len(self.middle) else ""
 
     @property
     def nick(self) -> str:
@@ -42,6 +45,10 @@ class Line(NamedTuple):
 
 def parse(text: str) -> Line | None:
     """The line that a text is, or None where it is none."""
+    found = SAID.match(text)
+    if found is not None:
+        tags, source, command, target, said = found.groups()
+        return Line(tags_of(tags) if tags else NO_TAGS, source, command, (target,), said)
     found = LINE.match(text)
     if found is None:
         return None

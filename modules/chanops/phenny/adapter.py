@@ -27,7 +27,7 @@ class Adapter:
 
     def adapt(self, module: ModuleType, name: str, origin: str) -> Plugin | None:
         """The plugin, or None where the module has nothing of phenny's."""
-        functions = [each for each in dict.fromkeys(vars(module).values()) if isinstance_of_function(each)]
+        functions = list({id(each): each for each in vars(module).values() if isinstance_of_function(each)}.values())
         setup = getattr(module, "setup", None)
         has_setup = is_phenny_setup(setup)
         if not functions and not has_setup:

@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 
-from sqlalchemy import Connection, RowMapping, func, select
+from sqlalchemy import Connection, func, select
 
 from chanops.core.message import Message
 from chanops.core.text import plain
@@ -16,6 +17,7 @@ from chanops.services.tables import lines, moment, stamp
 BEGINNING = datetime(1988, 1, 1, tzinfo=UTC)
 A_SECOND = 16
 SEARCHED = 4096
+LINE_COLUMNS = tuple(lines.c[name] for name in ("id", "network", "channel", "at", "nick", "account", "kind", "text"))
 
 
 @dataclass(frozen=True)
@@ -48,7 +50,7 @@ class History:
         if not 0 < number < 1 << 62:
             return None
         with self.database.read() as connection:
-            row = connection.execute(select(lines).where(lines.c.id == number)).mappings().first()
+            row = connection.execute(select(*LINE_COLUMNS).where(lines.c.id == number)).first()
         return said_from(row) if row else None
 
     def keep(self, connection: Connection, messages: Sequence[Message]) -> list[int]:
@@ -120,15 +122,6 @@ def row_of(number: int, said: Message) -> dict[str, object]:
     }
 
 
-def said_from(row: RowMapping) -> Said:
-    """A line from a row of the table."""
-    return Said(
-        row["id"],
-        row["network"],
-        row["channel"],
-        moment(row["at"]),
-        row["nick"],
-        row["account"],
-        row["kind"],
-        row["text"],
-    )
+def said_from(row: Sequence[Any]) -> Said:
+    """A line from a row with LINE_COLUMNS."""
+    return Said(row[0], row[1], row[2], moment(row[3]), row[4], row[5], row[6], row[7])

@@ -4,27 +4,29 @@ import threading
 from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
-from typing import Any
-from urllib.parse import urlsplit, urlunsplit
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
+from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, RowMapping, Select, and_, bindparam, func, not_, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Select, and_, bindparam, func, not_, or_, select, update
 from sqlalchemy.dialects.sqlite import insert
 
+from chanops.core.address import key_of
 from chanops.core.errors import Problem
 from chanops.core.message import Message
 from chanops.core.sections import Settings
 from chanops.core.text import shorten
 from chanops.services.database import Database
-from chanops.services.history import History, Said, said_from, text_of
+from chanops.services.history import LINE_COLUMNS, History, Said, said_from
 from chanops.services.tables import lines, links, mentions, moment, stamp
 
-ONCE_WITHIN = timedelta(days=1)
+ONCE_WITHIN = 86_400_000  # milliseconds
 LONGEST_TITLE = 300
 MOST_WAITING = 100_000
-MOST_AT_ONCE = 2000
-PORTS = {"http": 80, "https": 443}
+MOST_AT_ONCE = 250
+SLOWER = 300
+PAUSE = 0.5  # seconds that one mention waits at most for the writer to catch up
 PATIENCE = 20.0  # seconds to wait for the writer; it waits for others for half of that
 
 
@@ -53,6 +55,14 @@ class Kept:
     new: bool
 
 
+class Recent(NamedTuple):
+    """What must be known of a link to see that another is the same."""
+
+    id: int
+    title: str
+    at: int
+
+
 @dataclass
 class Posted:
     """A link on its way into the database."""
@@ -62,7 +72,7 @@ class Posted:
     title: str
     public: bool
 
-    @property
+    @cached_property
     def key(self) -> tuple[str, bool]:
         """By what two links are the same."""
         return key_of(self.address), self.public
@@ -75,6 +85,7 @@ class Links:
         self.database, self.history, self.settings = database, history, settings
         self.waiting: deque[Posted] = deque(maxlen=MOST_WAITING)
         self.scheduled = threading.Lock()
+        self.room = threading.Event()
 
     def add(self, address: str, title: str, said: Message) -> Kept:
         """Keep a link with a title; returns once it is safe on disk."""
@@ -83,13 +94,17 @@ class Links:
         if not self.settings().channel(said.network, said.channel).links:
             raise Problem(f"links are not kept in {said.channel} (links = no)")
         posted = Posted(said, address, shorten(title.strip(), LONGEST_TITLE), self.is_public(said))
-        return self.database.write(lambda connection: self.store(connection, [posted])[0]).result(PATIENCE)
+        return self.database.write(lambda connection: self.store_one(connection, posted)).result(PATIENCE)
 
     def mention(self, address: str, said: Message) -> None:
-        """Keep a link that was mentioned; soon, with whatever else waits."""
-        if said.channel and self.settings().channel(said.network, said.channel).links:
-            self.waiting.append(Posted(said, address, "", self.is_public(said)))
+        """Keep a link that was mentioned; soon, with whatever else waits. Slows down who says too many."""
+        channel = self.settings().channel(said.network, said.channel)
+        if said.channel and channel.links:
+            self.waiting.append(Posted(said, address, "", channel.feed))
             self.schedule()
+            if len(self.waiting) > SLOWER:
+                self.room.clear()
+                self.room.wait(PAUSE)
 
     def schedule(self) -> None:
         """Have what waits stored, if that is not on its way already."""
@@ -105,6 +120,8 @@ class Links:
                 if self.waiting:
                     self.schedule()
             self.store(connection, batch)
+            if len(self.waiting) <= SLOWER // 2:
+                self.room.set()
 
         def put_back(done: Future[None]) -> None:
             if done.exception() is not None:
@@ -119,29 +136,36 @@ class Links:
     def is_public(self, said: Message) -> bool:
         return self.may_see(said.network, said.channel)
 
-    def store(self, connection: Connection, batch: Sequence[Posted]) -> list[Kept]:
-        """Write links with their lines; in the writer's transaction."""
+    def store(self, connection: Connection, batch: Sequence[Posted]) -> list[tuple[int, bool]]:
+        """Write links with their lines, in the writer's transaction: for each its number, and whether it is new."""
         numbers = self.history.keep(connection, [posted.said for posted in batch])
         recent = recent_links(connection, batch)
         next_id = (connection.execute(select(func.max(links.c.id))).scalar() or 0) + 1
-        kept, new, noted, titled = [], [], [], []
+        results, new, titled, noted = [], [], [], []
         places: Counter[int] = Counter()
         for posted, number in zip(batch, numbers, strict=True):
+            at = stamp(posted.said.at)
             link = recent.get(posted.key)
-            is_new = link is None or abs(link.said.at - posted.said.at) >= ONCE_WITHIN
+            is_new = link is None or abs(link.at - at) >= ONCE_WITHIN
             if link is None or is_new:
                 places[number] += 1
-                link = link_from(next_id, number, places[number], posted)
+                link = Recent(next_id, posted.title, at)
                 next_id += 1
-                new.append(row_of(link, posted))
+                new.append(row_of(link, number, places[number], posted))
             elif posted.title and not link.title:
-                link = replace(link, title=posted.title)
-                titled.append({"of": link.id, "title": posted.title, "changed": stamp(posted.said.at)})
+                link = link._replace(title=posted.title)
+                titled.append({"of": link.id, "title": posted.title, "changed": at})
             recent[posted.key] = link
-            noted.append({"link": link.id, "line": number})
-            kept.append(Kept(link, is_new))
+            if not is_new:
+                noted.append({"link": link.id, "line": number})
+            results.append((link.id, is_new))
         write_all(connection, new, titled, noted)
-        return kept
+        return results
+
+    def store_one(self, connection: Connection, posted: Posted) -> Kept:
+        """Write one link, and read it as it is now."""
+        [(number, is_new)] = self.store(connection, [posted])
+        return Kept(link_of(connection.execute(joined().where(links.c.id == number)).one()), is_new)
 
     def newest(self, words: str = "", most: int = 5, channel: tuple[str, str] | None = None) -> list[Link]:
         """The newest links whose title, address or line has all the words; those of other channels only if public."""
@@ -183,38 +207,22 @@ class Links:
         return and_(*shown)
 
     def query(self, most: int, where: ColumnElement[bool]) -> Select[Any]:
-        columns = [links.c[name].label(f"link_{name}") for name in ("id", "address", "title", "place", "changed")]
-        query = select(*columns, lines).join(lines, links.c.line == lines.c.id).where(where)
-        return query.order_by(links.c.id.desc()).limit(most)
+        return joined().where(where).order_by(links.c.id.desc()).limit(most)
 
     def found(self, query: Select[Any]) -> list[Link]:
         with self.database.read() as connection:
-            return [link_of(row) for row in connection.execute(query).mappings()]
+            return [link_of(row) for row in connection.execute(query)]
 
 
-def key_of(address: str) -> str:
-    """The address as two people's spellings of it are the same."""
-    parts = urlsplit(address)
-    scheme, host = parts.scheme.lower(), (parts.hostname or "").lower()
-    port = f":{parts.port}" if parts.port and parts.port != PORTS.get(scheme) else ""
-    return urlunsplit((scheme, host + port, parts.path or "/", parts.query, parts.fragment))
-
-
-def recent_links(connection: Connection, batch: Sequence[Posted]) -> dict[tuple[str, bool], Link]:
+def recent_links(connection: Connection, batch: Sequence[Posted]) -> dict[tuple[str, bool], Recent]:
     """The newest link of each key that was said within a day of one in the batch."""
-    earliest = min(posted.said.at for posted in batch) - ONCE_WITHIN
+    earliest = stamp(min(posted.said.at for posted in batch)) - ONCE_WITHIN
     query = (
-        select(
-            links.c.key,
-            links.c.public,
-            *(links.c[name].label(f"link_{name}") for name in ("id", "address", "title", "place", "changed")),
-            lines,
-        )
-        .join(lines, links.c.line == lines.c.id)
-        .where(links.c.key.in_({posted.key[0] for posted in batch}), links.c.at > stamp(earliest))
+        select(links.c.key, links.c.public, links.c.id, links.c.title, links.c.at)
+        .where(links.c.key.in_({posted.key[0] for posted in batch}), links.c.at > earliest)
         .order_by(links.c.id)
     )
-    return {(row["key"], row["public"]): link_of(row) for row in connection.execute(query).mappings()}
+    return {(key, public): Recent(number, title, at) for key, public, number, title, at in connection.execute(query)}
 
 
 def write_all(
@@ -226,37 +234,30 @@ def write_all(
     if titled:
         change = update(links).where(links.c.id == bindparam("of"))
         connection.execute(change.values(title=bindparam("title"), changed=bindparam("changed")), titled)
-    connection.execute(insert(mentions).on_conflict_do_nothing(), noted)
+    if noted:
+        connection.execute(insert(mentions).on_conflict_do_nothing(), noted)
 
 
-def link_from(number: int, line: int, place: int, posted: Posted) -> Link:
-    """A new link."""
-    m = posted.said
-    said = Said(line, m.network, m.channel, m.at, m.nick, m.account, m.event, text_of(m))
-    return Link(number, posted.address, posted.title, place, m.at, said)
-
-
-def row_of(link: Link, posted: Posted) -> dict[str, Any]:
+def row_of(link: Recent, line: int, place: int, posted: Posted) -> dict[str, Any]:
     return {
         "id": link.id,
-        "line": link.said.id,
-        "place": link.place,
+        "line": line,
+        "place": place,
         "key": posted.key[0],
-        "address": link.address,
+        "address": posted.address,
         "title": link.title,
         "public": posted.public,
-        "at": stamp(link.said.at),
-        "changed": stamp(link.changed),
+        "at": link.at,
+        "changed": link.at,
     }
 
 
-def link_of(row: RowMapping) -> Link:
+def joined() -> Select[Any]:
+    """Links with their lines, in the order that `link_of` reads."""
+    own = (links.c.id, links.c.address, links.c.title, links.c.place, links.c.changed)
+    return select(*own, *LINE_COLUMNS).join(lines, links.c.line == lines.c.id)
+
+
+def link_of(row: Sequence[Any]) -> Link:
     """A link from a row of the joined tables."""
-    return Link(
-        row["link_id"],
-        row["link_address"],
-        row["link_title"],
-        row["link_place"],
-        moment(row["link_changed"]),
-        said_from(row),
-    )
+    return Link(row[0], row[1], row[2], row[3], moment(row[4]), said_from(row[5:]))

@@ -11,10 +11,11 @@ from chanops.simulator.irc_network import Channel, Client, Network, RefusedError
 from chanops.simulator.irc_talk import MOST_TARGETS
 
 VERSION = "chanops-demo"
+_Shown = Callable[[Client], str]
 _NICK = re.compile(r"[A-Za-z\[\]\\`_^{|}][A-Za-z0-9\[\]\\`_^{|}-]{0,29}")
 _NOT_USER = re.compile(r"[^A-Za-z0-9._-]")
 _ISUPPORT = (
-    f"AWAYLEN={LIST_WIDTH} CASEMAPPING=ascii CHANLIMIT=#:{MOST_CHANNELS} CHANMODES=,,,nt CHANNELLEN=64 "
+    f"CASEMAPPING=ascii CHANLIMIT=#:{MOST_CHANNELS} CHANMODES=,,,nt CHANNELLEN=64 "
     "CHANTYPES=# LINELEN=512 NETWORK=Demo NICKLEN=30 PREFIX=(ov)@+",
     f"TARGMAX=PRIVMSG:{MOST_TARGETS},NOTICE:{MOST_TARGETS},JOIN:,PART:,NAMES:,KICK:,LIST:,WHOIS:,TAGMSG: "
     f"TOPICLEN={TOPIC_LENGTH} USERLEN=10 WHOX",
@@ -189,7 +190,7 @@ def userhost(net: Network, who: Client, message: Message) -> None:
     _list_known(net, who, "302", message, shown)
 
 
-def _list_known(net: Network, who: Client, code: str, message: Message, shown: Callable[[Client], str]) -> None:
+def _list_known(net: Network, who: Client, code: str, message: Message, shown: _Shown) -> None:
     asked = [name for param in message.params for name in param.split(" ") if name]
     found = [member for name in asked for member, _ in _matching(net, name) if not name.startswith("#")]
     net.reply(who, code, " ".join(shown(member) for member in found))
