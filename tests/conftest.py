@@ -5,4 +5,4 @@ from pathlib import Path
 
 # Behind all others: the folder irc beside this file must not hide the library of that name.
 sys.path.append(str(Path(__file__).parent))
-pytest_plugins = ["servers"]
+pytest_plugins = ["servers", "chanops.testing"]

@@ -4,16 +4,14 @@ import argparse
 import logging
 import sys
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
 
 from chanops import configuration
 from chanops.app import App
 from chanops.core.errors import Problem
 from chanops.core.example import example
-from chanops.core.message import Message
 from chanops.demo import demo
 from chanops.loader import load
-from chanops.offline import Terminal
+from chanops.offline import Offline
 from chanops.version import VERSION
 
 log = logging.getLogger(__name__)
@@ -114,20 +112,7 @@ def say(given: argparse.Namespace) -> int:
     """chanops say: what the bot answers goes to standard output."""
     found = configured(given)
     start_logging("warning")
-    app = App(found)
-    app.prepare()
-    network, channels = next(((n, s.channels) for n, s in found.settings.networks.items()), ("say", ()))
-    channel = next(iter(channels), "#say") if given.channel is None else given.channel
-    account = given.nick if given.account is None else given.account
-    terminal = Terminal()
-    app.board.voices = {network: terminal}
-    app.open()
-    said = Message(network=network, nick=given.nick, account=account, channel=channel, text=given.text, raw=given.text)
-    try:
-        app.board.heard(said._replace(at=datetime.now(UTC), params=(channel or "chanops",)))
-        app.workers.finish()
-    finally:
-        app.close()
-    if not terminal.spoke:
-        print("(the bot has nothing to say to that)", file=sys.stderr)
+    with Offline(found) as bot:
+        answers = bot.say(given.text, given.nick, given.account, given.channel)
+    print("\n".join(answers) or "(the bot has nothing to say to that)")
     return 0

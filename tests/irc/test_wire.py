@@ -10,9 +10,9 @@ LONGEST = MOST_TAGS + MOST_LINE
 MANY = settings(max_examples=300, deadline=None)
 # What protocols are made of, so that chance finds the places where they break.
 FRAGMENTS = (
-    b"\r\n", b"\n", b"\r", b"\0", b" ", b":", b"@", b"=", b";", b"\\", b"!", b"\x01", b"\x10n", b"\xe9", b"\xc3", b"\x81",
-    b"PRIVMSG #ops :", b":alice!a@host ", b"@account=alice;time= ", b"001 me", b"005 me PREFIX=", b"\xf0\x9f\x98\x80",
-    b"x" * 600, b"y" * 5000,
+    b"\r\n", b"\n", b"\r", b"\0", b" ", b":", b"@", b"=", b";", b"\\", b"!", b"\x01", b"\x10n", b"\xe9", b"\xc3",
+    b"\x81", b"PRIVMSG #ops :", b":alice!a@host ", b"@account=alice;time= ", b"001 me", b"005 me PREFIX=",
+    b"\xf0\x9f\x98\x80", b"x" * 600, b"y" * 5000,
 )  # fmt: skip
 NOISE = st.lists(st.sampled_from(FRAGMENTS) | st.binary(max_size=12), max_size=30).map(b"".join)
 
@@ -206,7 +206,10 @@ def test_what_goes_out_is_one_line_of_the_length_that_is_allowed(text):
 
 
 @MANY
-@given(st.text(max_size=300) | st.text(st.sampled_from("ab 😀é\u0301\ud83d\ude00\u200d"), max_size=900), st.integers(4, 500))
+@given(
+    st.text(max_size=300) | st.text(st.sampled_from("ab 😀é\u0301\ud83d\ude00\u200d"), max_size=900),
+    st.integers(4, 500),
+)
 @example("x" * 300, 64)
 @example(" " * 300, 64)
 @example("😀" * 100, 65)

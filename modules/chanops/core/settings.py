@@ -1,7 +1,11 @@
 """How a section of the configuration becomes a checked value, and the kinds of value a key can have."""
 
+import ast
+import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, Field, dataclass, fields
+from itertools import pairwise
+from textwrap import dedent
 from typing import Annotated, Any, TypeVar, dataclass_transform, get_type_hints
 from zoneinfo import available_timezones
 
@@ -14,7 +18,7 @@ from chanops.core.words import duration
 T = TypeVar("T")
 Secret = SecretStr
 Reveal = Callable[[str, str], str]  # ("file" or "env", its value) to the secret
-CHECKED = ConfigDict(extra="forbid", use_attribute_docstrings=True, hide_input_in_errors=True)
+CHECKED = ConfigDict(extra="forbid", hide_input_in_errors=True)
 
 
 def split(text: Any) -> Any:
@@ -151,12 +155,18 @@ class Key:
 
 def keys_of(cls: type) -> list[Key]:
     """The keys of a section, to be shown."""
-    properties = TypeAdapter[object](cls).json_schema()["properties"]
-    secrets = secrets_of(cls)
-    return [
-        Key(each.name, default_of(each), properties[each.name].get("description", ""), each.name in secrets)
-        for each in fields(cls)
-    ]
+    purposes, secrets = purposes_of(cls), secrets_of(cls)
+    return [Key(each.name, default_of(each), purposes.get(each.name, ""), each.name in secrets) for each in fields(cls)]
+
+
+def purposes_of(cls: type) -> dict[str, str]:
+    """The string under each key of a class; pydantic can read them too, but would each time it checks a section."""
+    [made] = ast.parse(dedent(inspect.getsource(cls))).body
+    found = {}
+    for key, under in pairwise(getattr(made, "body", [])):
+        if isinstance(key, ast.AnnAssign) and isinstance(key.target, ast.Name) and isinstance(under, ast.Expr):
+            found[key.target.id] = inspect.cleandoc(str(ast.literal_eval(under.value)))
+    return found
 
 
 def default_of(key: Field[Any]) -> Any:

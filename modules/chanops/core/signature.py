@@ -1,7 +1,6 @@
 """A function's signature as a person meets it: what is typed, what the bot hands over, its usage line."""
 
 import inspect
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import takewhile
@@ -9,9 +8,7 @@ from typing import Any, get_args, get_type_hints
 
 from chanops.core.errors import Problem
 from chanops.core.text import visible
-from chanops.core.words import Kind, Rest, Word, converter, next_word, past_spaces
-
-OPTION = re.compile(r"([A-Za-z][A-Za-z0-9_-]*)=")
+from chanops.core.words import OPTION, Rest, Word, converter, next_word, past_spaces, quoted_piece
 
 
 @dataclass(frozen=True)
@@ -56,7 +53,7 @@ class Signature:
     @property
     def last_rest(self) -> Parameter | None:
         """The parameter that takes all that is left of the line, if there is one."""
-        return next((each for each in self.typed if each.rest), None)
+        return next((each for each in self.typed if each.rest and not each.named_only), None)
 
     def in_order(self, positional: list[str], options: list[str]) -> list[str]:
         """Options before what takes the rest of the line, since after it nothing is an option any more."""
@@ -115,17 +112,17 @@ class Signature:
 def unquoted(text: str) -> str:
     """The text without its quotes, where one pair encloses all of it."""
     try:
-        word = next_word(text)
+        piece, end = quoted_piece(text, 0) if text[:1] in ("'", '"') else ("", 0)
     except Problem:
         return text
-    return word.value if word.quoted and (word.start, word.end) == (0, len(text)) and text[0] in "\"'" else text
+    return piece if end == len(text) else text
 
 
 def signature_of(function: Callable[..., Any]) -> Signature:
     """Read a function's signature; raises Problem where a person could not type, or the bot not find, something."""
     try:
         hints = get_type_hints(function, include_extras=True)
-    except (NameError, TypeError, SyntaxError) as error:
+    except (NameError, AttributeError, TypeError, SyntaxError) as error:
         raise Problem(f"{function.__name__}: its types cannot be read: {error}") from None
     typed: list[Parameter] = []
     needs: list[tuple[str, Any]] = []
@@ -151,7 +148,9 @@ def parameter(function: str, each: inspect.Parameter, wanted: Any) -> Parameter:
             f"{function}: {each.name} stands before the *, so a person types it, but no word can become "
             f"{getattr(wanted, '__name__', wanted)}; move it behind a * or give it a type of words"
         )
-    rest = Kind("rest") in get_args(wanted) or wanted is Rest
+    if each.kind is each.POSITIONAL_ONLY:
+        raise Problem(f"{function}: {each.name} stands before a /; take that away, so that it can be given by name")
+    rest = wanted == Rest or Rest in get_args(wanted)
     several = each.kind is each.VAR_POSITIONAL
     named_only = each.kind is each.KEYWORD_ONLY
     return Parameter(each.name, convert, each.default is each.empty and not several, several, rest, named_only)
@@ -160,5 +159,6 @@ def parameter(function: str, each: inspect.Parameter, wanted: Any) -> Parameter:
 def check_order(function: str, typed: list[Parameter]) -> None:
     """What takes the rest of the line must be the last that is typed by its place."""
     for place, each in enumerate(typed):
-        if each.rest and any(later.required or later.rest for later in typed[place + 1 :]):
+        after = any(later.required or later.rest or later.several for later in typed[place + 1 :])
+        if each.rest and (after or each.several):
             raise Problem(f"{function}: {each.name} takes the rest of the line, so nothing can stand after it")

@@ -7,13 +7,18 @@ from difflib import get_close_matches
 
 # Colour, hex colour, bold, reset, monospace, reverse, italic, strike-through, underline.
 FORMATTING = re.compile(
-    r"\x03(?:\d{1,2}(?:,\d{1,2})?)?|\x04(?:[0-9A-Fa-f]{6}(?:,[0-9A-Fa-f]{6})?)?|[\x02\x0f\x11\x16\x1d\x1e\x1f]"
+    r"\x03(?:[0-9]{1,2}(?:,[0-9]{1,2})?)?|\x04(?:[0-9A-Fa-f]{6}(?:,[0-9A-Fa-f]{6})?)?|[\x02\x0f\x11\x16\x1d\x1e\x1f]"
 )
 # All that no XML document may hold (XML 1.0, production 2), and the discouraged C1 controls.
 NOT_XML = re.compile("[^\t\n\r\x20-\x7e\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 LINE_BREAKS = re.compile(r"[\r\n]+")
-# Characters that nobody sees: controls, zero width, and those that turn the direction of writing.
-UNSEEN = re.compile("[\x00-\x1f\x7f-\x9f\xad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ufff9-\ufffb]")
+# Characters that nobody sees: controls, zero width, blank letters, halves of characters, and those that turn the
+# direction of writing.
+UNSEEN_LETTERS = (
+    "\x00-\x1f\x7f-\x9f\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u2028-\u202e\u2060-\u206f"
+    "\u3164\ud800-\udfff\ufeff\uffa0\ufff0-\ufffb\U000e0000-\U000e0fff"
+)
+UNSEEN = re.compile(f"[{UNSEEN_LETTERS}]")
 
 UNITS = (("d", 86400), ("h", 3600), ("min", 60), ("s", 1))
 
@@ -40,18 +45,19 @@ def lines_of(text: str) -> list[str]:
 
 def shorten(text: str, most: int) -> str:
     """At most that many characters, with an ellipsis where something was cut."""
-    return text if len(text) <= most else text[: most - 1].rstrip() + "…"
+    return text if len(text) <= most else (text[: max(0, most - 1)].rstrip() + "…")[: max(0, most)]
 
 
 def near(word: str, words: Iterable[str]) -> str:
     """The nearest of the words, or "" when none is near."""
-    found = get_close_matches(word.casefold(), list(words), n=1, cutoff=0.6)
-    return found[0] if found else ""
+    folded = {each.casefold(): each for each in words}
+    found = get_close_matches(word.casefold(), folded, n=1, cutoff=0.6)
+    return folded[found[0]] if found else ""
 
 
 def spoken(length: timedelta) -> str:
     """A length of time as people say it, in its two largest units: "2 h 5 min"."""
-    left, words = int(length.total_seconds()), []
+    left, words = max(0, int(length.total_seconds())), []
     for unit, seconds in UNITS:
         count, left = divmod(left, seconds)
         if count:

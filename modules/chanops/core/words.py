@@ -10,12 +10,11 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from chanops.core.address import parts
 from chanops.core.errors import Problem
-from chanops.core.text import near, visible
+from chanops.core.text import UNSEEN_LETTERS, near, visible
 
 LONGEST_ADDRESS = 2048
-SHOWN = re.compile(
-    r"[^\s<>\"\x00-\x20\x7f-\xa0\xad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ufff9-\ufffb]*\Z"
-)
+SHOWN = re.compile(rf'[^\s<>"{UNSEEN_LETTERS}]*\Z')
+OPTION = re.compile(r"([A-Za-z][A-Za-z0-9_-]*)=")
 WHOLE_NUMBER = re.compile(r"[+-]?[0-9]{1,18}\Z")
 NUMBER = re.compile(r"[+-]?[0-9]{1,18}(\.[0-9]{1,18})?\Z")
 DURATION = re.compile(r"(?:[0-9]{1,6}(?:\.[0-9]{1,3})?(?:ms|[smhdw]))+\Z")
@@ -85,7 +84,7 @@ def next_word(text: str, position: int = 0) -> Word:
     value, quoted = [], False
     while position < len(text) and text[position] != " ":
         letter = text[position]
-        if letter in "\"'" and (position == start or text[position - 1] == "="):
+        if letter in "\"'" and (position == start or OPTION.fullmatch(text, start, position)):
             piece, position = quoted_piece(text, position)
             value.append(piece)
             quoted = True
@@ -184,8 +183,9 @@ def choice(word: str, choices: tuple[Any, ...]) -> Any:
 
 def converter(wanted: Any) -> Callable[[str], Any] | None:
     """The function that turns a word into that type, or None where no word can become one."""
-    if wanted in CONVERTERS:
-        return CONVERTERS[wanted]
+    for known, convert in CONVERTERS.items():
+        if wanted == known:  # not by hash: Annotated[str, []] has none
+            return convert
     if get_origin(wanted) is Literal:
         return lambda word: choice(word, get_args(wanted))
     if get_origin(wanted) in (Union, types.UnionType):

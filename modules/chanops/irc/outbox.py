@@ -15,7 +15,7 @@ class Outbox:
 
     burst: int
     interval: float
-    urgent: deque[str] = field(default_factory=deque)
+    urgent: deque[str] = field(default_factory=lambda: deque(maxlen=MOST_WAITING))
     waiting: deque[str] = field(default_factory=deque)
     tokens: float = 0.0
     counted_at: float = 0.0

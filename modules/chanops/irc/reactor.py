@@ -8,6 +8,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cached_property
 from heapq import heappop, heappush
 from itertools import count
 from typing import Any, Protocol
@@ -49,25 +50,40 @@ class Reactor(irc.client.Reactor):  # type: ignore[misc]  # irc ships no types
     def __init__(self, busy: Callable[[], bool] = lambda: False) -> None:
         super().__init__()
         self.busy = busy
-        self.selector = selectors.DefaultSelector()
-        self.only_calls = selectors.DefaultSelector()
-        self.alarm, self.bell = socket.socketpair()
-        for end in (self.alarm, self.bell):
-            end.setblocking(False)
-        self.selector.register(self.alarm, selectors.EVENT_READ)
-        self.only_calls.register(self.alarm, selectors.EVENT_READ)
         self.calls: deque[Callable[[], None]] = deque()
         self.timers: list[Timer] = []
         self.order = count()
         self.ringing = False
         self.stopped = threading.Event()
 
+    @cached_property
+    def bell(self) -> tuple[socket.socket, socket.socket]:
+        """What wakes the loop: the end that it watches, and the one that others write to."""
+        pair = socket.socketpair()
+        for end in pair:
+            end.setblocking(False)
+        return pair
+
+    @cached_property
+    def selector(self) -> selectors.BaseSelector:
+        """All that is watched."""
+        made = selectors.DefaultSelector()
+        made.register(self.bell[0], selectors.EVENT_READ)
+        return made
+
+    @cached_property
+    def only_calls(self) -> selectors.BaseSelector:
+        """The bell alone, for when nothing new is to be read."""
+        made = selectors.DefaultSelector()
+        made.register(self.bell[0], selectors.EVENT_READ)
+        return made
+
     def wake(self) -> None:
         """Make the loop turn now; from any thread, and from signal handlers."""
-        if not self.ringing:
+        if not self.ringing and "bell" in vars(self):  # before its first turn, a loop does not sleep
             self.ringing = True
             try:
-                self.bell.send(b"!")
+                self.bell[1].send(b"!")
             except OSError:
                 self.ringing = False  # the pair is full, so the loop is awake, or closed, so it has ended
 
@@ -96,10 +112,20 @@ class Reactor(irc.client.Reactor):  # type: ignore[misc]  # irc ships no types
 
     def run(self) -> None:
         """Turn until stopped. What goes wrong in one turn is logged, and the next one follows."""
-        while not self.stopped.is_set():
-            self.process_once()
-        self.bell.close()
-        self.alarm.close()
+        self.selector.get_map()  # opened before the first turn, so that no call goes unheard
+        try:
+            while not self.stopped.is_set():
+                self.process_once()
+        finally:
+            self.close()
+
+    def close(self) -> None:
+        """Let go of what was opened."""
+        for name in ("selector", "only_calls"):
+            if name in vars(self):
+                getattr(self, name).close()
+        for end in vars(self).get("bell", ()):
+            end.close()
 
     def stop(self) -> None:
         """End the loop; from any thread."""
@@ -134,7 +160,7 @@ class Reactor(irc.client.Reactor):  # type: ignore[misc]  # irc ships no types
     def hush(self) -> None:
         self.ringing = False
         try:
-            while self.alarm.recv(4096):
+            while self.bell[0].recv(4096):
                 pass
         except BlockingIOError:
             pass

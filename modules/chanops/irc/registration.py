@@ -30,6 +30,7 @@ class Registration:
     caps: set[str] = field(default_factory=set)
     offered: dict[str, str] = field(default_factory=dict)
     asked: list[str] = field(default_factory=list)
+    alone: str = ""
     logged_in: bool = False
     online: bool = False
     negotiating: bool = True
@@ -66,7 +67,7 @@ class Registration:
         verb, names = line.param(1).upper(), line.params[-1].split(" ") if len(line.params) > 2 else []
         steps: dict[str, Callable[[list[str], Line], list[str]]] = {
             "LS": self.cap_ls,
-            "NEW": self.cap_ls,
+            "NEW": self.cap_new,
             "ACK": self.cap_ack,
             "NAK": self.cap_nak,
             "DEL": self.cap_del,
@@ -85,8 +86,13 @@ class Registration:
             wanted.append("sasl")
         return self.ask(wanted)
 
+    def cap_new(self, names: list[str], line: Line) -> list[str]:
+        """What the server has learnt; in the middle of a negotiation it would only confuse the two of us."""
+        news = {name.partition("=")[0] for name in names}
+        return [] if self.negotiating else self.ask([name for name in WANTED if name in news])
+
     def ask(self, wanted: list[str]) -> list[str]:
-        self.asked = [name for name in wanted if name not in self.caps]
+        self.asked, self.alone = [name for name in wanted if name not in self.caps], ""
         if self.asked:
             return [f"CAP REQ :{' '.join(self.asked)}"]
         return self.end() if self.negotiating else []
@@ -97,28 +103,28 @@ class Registration:
                 self.caps.discard(name[1:])
             else:
                 self.caps.add(name.lstrip("~="))
-        if not self.negotiating:
-            return []
-        self.asked = [name for name in self.asked if name not in self.caps]
-        if "sasl" in self.caps and not self.logged_in:
+        self.asked = [name for name in self.asked if name not in self.caps and name != self.alone]
+        if self.negotiating and "sasl" in self.caps and not self.logged_in:
             return ["AUTHENTICATE PLAIN"]
-        return self.ask_one() if self.asked else self.end()
+        return self.ask_next()
 
     def cap_nak(self, names: list[str], line: Line) -> list[str]:
         """A list is refused as a whole, so ask for each name alone; what is refused alone is not to be had."""
-        if len(self.asked) > 1 and len(names) != 1:
-            return self.ask_one()
-        refused = names[0] if names else (self.asked[0] if self.asked else "")
-        self.asked = [name for name in self.asked if name != refused]
-        if refused == "sasl":
+        if self.alone or len(self.asked) == 1:
+            names = self.asked[:1]
+        if len(names) == 1:
+            self.asked = [name for name in self.asked if name not in names]
+        if names == ["sasl"]:
             self.failed = "the server refused to begin a login by SASL"
             return []
-        if self.asked:
-            return self.ask_one()
-        return self.end() if self.negotiating else []
+        return self.ask_next()
 
-    def ask_one(self) -> list[str]:
-        return [f"CAP REQ :{self.asked[0]}"]
+    def ask_next(self) -> list[str]:
+        """What is left of the list, one by one; each is asked for once, so this ends whatever is answered."""
+        if self.asked:
+            self.alone = self.asked[0]
+            return [f"CAP REQ :{self.alone}"]
+        return self.end() if self.negotiating else []
 
     def cap_del(self, names: list[str], line: Line) -> list[str]:
         self.caps.difference_update(names)

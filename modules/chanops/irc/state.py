@@ -13,7 +13,8 @@ from chanops.core.text import plain
 from chanops.irc.wire import Line, room
 
 FRESH = 30.0  # seconds by which a server-time may differ from our clock
-SETTLING = 10.0  # seconds after joining, where no server-time tells old lines from new
+SETTLING = 10.0  # seconds after joining, where no time and no batch tell old lines from new
+TELLING = {"server-time", "batch"}  # a time alone is not enough: what is played back may be fresh
 REMEMBERED = 4096
 EVENTS = {"PRIVMSG": "message", "NOTICE": "notice"}
 SPOKEN = ("PRIVMSG", "NOTICE")
@@ -47,7 +48,6 @@ class State:
     features: irc.features.FeatureSet = field(default_factory=irc.features.FeatureSet)
     table: dict[int, int] = field(default_factory=lambda: folds("rfc1459"))
     joined: dict[str, float | None] = field(default_factory=dict)
-    batches: set[str] = field(default_factory=set)
     msgids: OrderedDict[str, None] = field(default_factory=OrderedDict)
 
     def __post_init__(self) -> None:
@@ -81,8 +81,6 @@ class State:
         """Take in what a line says about us and the server."""
         if line.command == "005":
             self.learn_features(line.params[1:-1])
-        elif line.command == "BATCH":
-            self.learn_batch(line.param(0))
         elif line.command == "366" and self.fold(line.param(1)) in self.joined:
             self.joined[self.fold(line.param(1))] = now
         elif line.command == "396":
@@ -105,6 +103,8 @@ class State:
 
     def learn_features(self, tokens: Iterable[str]) -> None:
         for token in filter(None, tokens):
+            if hasattr(irc.features.FeatureSet, token.lstrip("-").partition("=")[0].lower()):
+                continue  # it would take the place of one of irc's own methods
             try:
                 self.features.load_feature(token)
             except (ValueError, TypeError, IndexError):
@@ -116,12 +116,6 @@ class State:
         """What the server said of itself in 005."""
         value = getattr(self.features, name, default)
         return value if isinstance(value, str) else default
-
-    def learn_batch(self, reference: str) -> None:
-        if reference.startswith("+") and len(self.batches) < REMEMBERED:
-            self.batches.add(reference[1:])
-        else:
-            self.batches.discard(reference[1:])
 
     def message(self, line: Line, now: float, clock: datetime) -> Message | None:
         """What a line means to a plugin; None for our own lines and for what is to be passed over."""
@@ -164,7 +158,7 @@ class State:
     def is_channel(self, target: str) -> bool:
         """Whether a target is a channel, or part of one such as @#ops."""
         kinds = self.feature("chantypes", "#&")
-        return target[0] in kinds or (target[0] in self.feature("statusmsg", "") and target[1:2] in set(kinds))
+        return target[0] in kinds or (target[0] in self.feature("statusmsg", "~&@%+") and target[1:2] in set(kinds))
 
     def replayed(self, tags: dict[str, str], channel: str, now: float, at: datetime, clock: datetime) -> bool:
         """Whether a line is an old one that is played back: it may be kept, but it never is a command."""
@@ -173,7 +167,7 @@ class State:
         if at is not clock and abs((clock - at).total_seconds()) > FRESH:
             self.skew = (at - clock).total_seconds()
             return True
-        if "server-time" in self.caps or not channel:
+        if TELLING <= self.caps or not channel:
             return False
         settled = self.joined.get(self.fold(channel))
         return settled is None or now - settled < self.settling
@@ -199,6 +193,6 @@ def said_at(stamp: str, clock: datetime) -> datetime:
     """When a line was said: the server's time where it can be read, else now."""
     try:
         at = datetime.fromisoformat(stamp)
-    except ValueError:
+        return at.astimezone(UTC) if at.tzinfo else at.replace(tzinfo=UTC)
+    except (ValueError, OverflowError):
         return clock
-    return at.astimezone(UTC) if at.tzinfo else at.replace(tzinfo=UTC)

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 MOST_TAGS = 8191  # https://ircv3.net/specs/extensions/message-tags#size-limit
 MOST_LINE = 512  # RFC 1459, 2.3, with CR LF
+MOST_READ = MOST_TAGS + MOST_LINE
 ILLEGAL = str.maketrans({"\r": " ", "\n": " ", "\0": " "})
 # Only the space separates: irc splits at any whitespace of Unicode's, so that "#ops\x1d.destroy" becomes
 # a channel and a command; it also turns "\x10n" inside a message into a line feed.
@@ -104,7 +105,9 @@ class Incoming:
         if found and self.dropping:
             whole = whole.partition(b"\n")[2]
             self.dropping = False
-        if len(rest) > MOST_TAGS + MOST_LINE:
+        if len(whole) > MOST_READ:  # as long a line may have come in one go, end and all
+            whole = b"\n".join(each for each in whole.split(b"\n") if len(each) <= MOST_READ)
+        if len(rest) > MOST_READ:
             self.dropping, rest = True, b""
         self.rest = b"" if self.dropping else rest
         try:
@@ -141,7 +144,7 @@ def split(text: str, most: int) -> list[str]:
     """Pieces of at most that many bytes which together are the text; cut behind a space where there is one."""
     pieces = []
     while len(encoded(text)) > most:
-        piece = clipped(text, most).decode()
+        piece = clipped(text, most).decode() or text[0]
         space = piece.rfind(" ", len(piece) // 2)
         if space >= 0 and len(text) > len(piece):
             piece = piece[: space + 1]

@@ -13,17 +13,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy import URL, Connection, Engine, create_engine, event
 from sqlalchemy.exc import DatabaseError
 
 from chanops.core.errors import Problem
-from chanops.services.files import private, private_folder
+from chanops.services.files import alone_in, private, private_folder
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
 NEWEST = "001"
 MOST_AT_ONCE = 500
 LOCKED = 10_000  # milliseconds to wait for another process that writes
+PRAGMAS = (f"busy_timeout={LOCKED}", "journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON", "cache_size=-1000")
 
 
 @dataclass
@@ -40,6 +41,7 @@ class Database:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.tasks: queue.SimpleQueue[Task | None] = queue.SimpleQueue()
+        self.stopping = False
         self.engine: Engine
         self.writer: threading.Thread
 
@@ -48,10 +50,12 @@ class Database:
         private_folder(self.path.parent, "the data folder")
         self.path.touch(mode=0o600, exist_ok=True)
         private(self.path, "the database")
-        self.engine = create_engine(f"sqlite:///{self.path}", isolation_level="AUTOCOMMIT")
+        self.engine = create_engine(URL.create("sqlite", database=str(self.path)), isolation_level="AUTOCOMMIT")
         event.listen(self.engine, "connect", prepare)
         try:
-            migrate(self.engine, self.path)
+            # Two that switch a new file to WAL at once would not wait for each other: one would fail.
+            with alone_in(self.path.parent):
+                migrate(self.engine, self.path)
         except DatabaseError as error:
             raise Problem(f"{self.path}: {error.orig}: is it a chanops database, and whole? Restore a backup") from None
         self.writer = threading.Thread(target=self.write_all, name="writer", daemon=True)
@@ -78,15 +82,21 @@ class Database:
     def write_all(self) -> None:
         """The writer's life: whatever waits goes into one commit, so a flood costs no more commits than it must."""
         with self.engine.connect() as connection:
-            while (first := self.tasks.get()) is not None:
-                tasks = [first]
-                while len(tasks) < MOST_AT_ONCE and not self.tasks.empty():
-                    following = self.tasks.get()
-                    if following is None:
-                        self.tasks.put(None)
-                        break
-                    tasks.append(following)
-                self.commit(connection, tasks)
+            while tasks := self.next_tasks():
+                self.commit(connection, [task for task in tasks if task.done.set_running_or_notify_cancel()])
+
+    def next_tasks(self) -> list[Task]:
+        """What waits, or comes, to be written; nothing once all is written and it is time to stop."""
+        tasks: list[Task] = []
+        while not tasks or (len(tasks) < MOST_AT_ONCE and not self.tasks.empty()):
+            if self.stopping and self.tasks.empty():
+                break
+            task = self.tasks.get()
+            if task is None:
+                self.stopping = True  # but a task that waits may bring another with it
+            else:
+                tasks.append(task)
+        return tasks
 
     def commit(self, connection: Connection, tasks: list[Task]) -> None:
         """Do several in one transaction; if one fails, each alone, so that it takes no other with it."""
@@ -118,7 +128,7 @@ def together(connection: Connection, tasks: list[Task]) -> list[Any]:
 
 def prepare(connection: Any, _: Any) -> None:
     """What every connection to SQLite is told first."""
-    for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON", "cache_size=-1000", f"busy_timeout={LOCKED}"):
+    for pragma in PRAGMAS:
         connection.execute(f"PRAGMA {pragma}")
 
 
@@ -139,4 +149,5 @@ def migrate(engine: Engine, path: Path) -> None:
         check=False,
     )
     if done.returncode != 0:
-        raise Problem(f"{path}: its tables cannot be brought up to date: {(done.stderr.strip() or '?').splitlines()[-1]}")
+        why = (done.stderr.strip() or "?").splitlines()[-1]
+        raise Problem(f"{path}: its tables cannot be brought up to date: {why}")

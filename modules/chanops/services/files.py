@@ -1,7 +1,10 @@
 """Files that hold secrets or what was said: nobody else may read them."""
 
+import fcntl
 import os
 import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from chanops.core.errors import Problem
@@ -23,3 +26,14 @@ def private(path: Path, what: str) -> None:
         raise Problem(f"{path}: others may read {what}: chmod {'700' if path.is_dir() else '600'} {path}")
     if info.st_uid not in (0, os.geteuid()):
         raise Problem(f"{path}: {what} belongs to another user: chown it to the bot's user")
+
+
+@contextmanager
+def alone_in(folder: Path) -> Iterator[None]:
+    """Wait until no other process is at this with the same folder."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)

@@ -4,7 +4,7 @@ import sys
 
 from alembic import command
 from alembic.config import Config
-from sqlalchemy import create_engine
+from sqlalchemy import URL, create_engine
 
 
 def migrate(path: str) -> None:
@@ -12,7 +12,8 @@ def migrate(path: str) -> None:
     config = Config()
     config.set_main_option("script_location", "chanops.services:migrations")
     config.set_main_option("path_separator", "os")
-    with create_engine(f"sqlite:///{path}", isolation_level="AUTOCOMMIT").connect() as connection:
+    engine = create_engine(URL.create("sqlite", database=path), isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
         connection.exec_driver_sql("PRAGMA journal_mode=WAL")
         connection.exec_driver_sql("BEGIN IMMEDIATE")
         config.attributes["connection"] = connection
