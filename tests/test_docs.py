@@ -81,7 +81,7 @@ def test_the_readmes_plugin_works(bot_with):
     bot = bot_with({"greetings.py": next(each for each in blocks(README, "python") if "@hears" in each)})
     assert bot.say(".hello Bob times=2") == ["hello Bob hello Bob"]
     assert bot.say("oh, good morning!") == ["good morning, alice"]
-    assert bot.say(".help hello") == [".hello [name=…] [times=…]: Greet somebody."]
+    assert bot.say(".help hello") == ["usage: .hello [name=…] [times=…] · Greet somebody."]
 
 
 def test_the_plugins_of_the_plugins_document_work(bot_with):
@@ -143,7 +143,7 @@ def test_the_ten_minutes_to_a_tested_plugin_taken_literally(tmp_path):
     answers = out.splitlines()
     assert 1 <= int(answers[0]) <= 6
     assert "sides must be a whole number, not 'twenty'. Usage: .roll [sides=…] [times=…]" in answers[2]
-    assert answers[3].startswith(".roll [sides=…] [times=…]: Roll a die, or several.")
+    assert answers[3].startswith("usage: .roll [sides=…] [times=…] · Roll a die, or several.")
     code, out, error = run(shell[2])
     assert code == 0, out + error
     assert "2 passed" in out

@@ -23,20 +23,21 @@ from chanops.core.sections import Settings, unknown_section
 from chanops.core.settings import checked
 from chanops.core.supplies import Reload, Say, Supplies
 from chanops.irc.client import Connection, Timings
-from chanops.irc.reactor import Reactor
+from chanops.irc.reactor import Reactor, Timer
 from chanops.phenny.adapter import Adapter
 from chanops.phenny.shims import SHIMS
 from chanops.services.database import Database
-from chanops.services.feed import Feed
 from chanops.services.history import History
 from chanops.services.links import Links
 from chanops.services.pages import Pages
 from chanops.services.replies import Replies
 from chanops.switchboard import Running, Switchboard, Voice
+from chanops.web.port import Port
 from chanops.workers import Workers
 
 log = logging.getLogger(__name__)
 DATABASE = "chanops.db"
+FIRST_THE_NETWORKS = 0.1  # seconds in which nothing delays their first answers; then the pages
 
 
 @dataclass
@@ -65,7 +66,7 @@ class App:
         settings = configured.settings
         self.reactor = Reactor(busy=lambda: self.workers.busy())
         self.workers = Workers(settings.bot.workers, self.reactor.wake)
-        self.confirmations = Confirmations(time.monotonic)
+        self.confirmations = Confirmations(time.monotonic, threading.Lock())
         self.board = Switchboard(self.workers, self.confirmations, self.keep_page)
         self.database = Database(configured.beside(settings.bot.data_dir) / DATABASE)
         self.history = History(self.database)
@@ -73,8 +74,10 @@ class App:
         self.replies = Replies(self.database)
         self.pages = Pages(root_of(settings))
         self.reloading = threading.Lock()
+        self.ticking: Timer | None = None
+        self.port: Port | None = None
         self.web: Any = None
-        self.feed: Feed
+        self.feed: Any = None
 
     def settings(self) -> Settings:
         """The settings as they are now."""
@@ -130,16 +133,16 @@ class App:
         return str(self.configured.beside(text)) if text else ""
 
     def serve(self) -> None:
-        """Serve the pages. The frameworks are read now, while the networks answer: they cost 0.1 s."""
-        web = self.settings().web
-        self.feed = Feed(self.database, self.links, self.settings, self.pages)
-        self.feed.start()
-        if not web.listen:
+        """Serve the pages. The frameworks are read only now: they cost 0.1 s, and the networks come first."""
+        if self.port is None:
             return
         pages = import_module("chanops.web.pages")
+        self.feed = pages.Feed(self.database, self.links, self.settings, self.pages)
+        self.feed.start()
         shown = pages.Shown(
             self.feed, self.links, self.history, self.replies, self.pages, lambda: self.settings().feed.title
         )
+        self.web = import_module("chanops.web.server").WebServer(self.port)
         self.web.serve_with(pages.Site(shown).app)
 
     def run(self, ready: Callable[[], None] = lambda: None) -> None:
@@ -148,7 +151,8 @@ class App:
         self.prepare()
         self.open()
         self.connect()
-        self.reactor.call(lambda: threading.Thread(target=self.serve_guarded, args=(ready,), daemon=True).start())
+        serving = threading.Thread(target=self.serve_guarded, args=(ready,), daemon=True)
+        self.reactor.after(FIRST_THE_NETWORKS, serving.start)
         self.reactor.call(lambda: self.board.happen("start"))
         self.reactor.call(self.tick)
         self.reactor.call(self.look)
@@ -164,9 +168,9 @@ class App:
         """Take the pages' port first: if it is not to be had, nothing has happened yet."""
         web = self.configured.settings.web
         if web.listen:
-            self.web = import_module("chanops.web.server").WebServer(web.listen)
-            self.web.bind()
-            self.pages = Pages(web.url or f"http://{self.web.address}")
+            self.port = Port(web.listen)
+            self.port.bind()
+            self.pages = Pages(web.url or f"http://{self.port.address}")
 
     def serve_guarded(self, ready: Callable[[], None]) -> None:
         try:
@@ -177,7 +181,9 @@ class App:
 
     def tick(self) -> None:
         """Run what is due, and come back when the next thing is."""
-        self.reactor.after(max(0.05, self.board.tick()), self.tick)
+        if self.ticking is not None:
+            self.ticking.cancelled = True
+        self.ticking = self.reactor.after(max(0.05, self.board.tick()), self.tick)
 
     def look(self) -> None:
         """Once a second: are workers stuck?"""
@@ -198,8 +204,10 @@ class App:
         """End every part; what was acknowledged is on disk."""
         if self.web is not None:
             self.web.stop()
+        if self.port is not None:
+            self.port.close()
         self.workers.stop()
-        if hasattr(self, "feed"):
+        if self.feed is not None:
             self.feed.stop()
         self.database.stop()
 
@@ -227,14 +235,11 @@ class App:
             configured = configuration.read(self.configured.path)
             running = self.load(configured)
             self.board.running = running
-            self.reactor.call(self.tick_soon)
+            self.reactor.call(self.tick)
             self.board.happen("start")
             return told(before, running)
         finally:
             self.reloading.release()
-
-    def tick_soon(self) -> None:
-        self.board.tick()
 
     def keep_page(self, said: Message, text: str) -> str:
         """Put a long answer on a page; its address."""

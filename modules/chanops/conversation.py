@@ -79,7 +79,7 @@ class Played:
         self.say(guest, "the numbers are at https://example.org/numbers, by the way")
         self.ask(self.alice, f".url https://example.org/rate-limits {TITLE}", f"kept: {TITLE}")
         self.ask(guest, ".url https://example.org/rate-limits", r"noted: alice posted it .* as How the site")
-        self.ask(self.alice, ".help url", r"\.url ADDRESS \[TITLE…\]: Put a link in the feed")
+        self.ask(self.alice, ".help url", r"usage: \.url ADDRESS \[TITLE…\] · Put a link in the feed")
         self.ask(self.alice, ".urll https://example.org/", r"alice: no \.urll; did you mean \.url\?")
         self.ask(self.alice, ".url example.org", r"alice: address must be an address .*Usage: \.url ADDRESS")
         self.ask(guest, ".reload", r"bob: \.reload: this needs the role admin, and you are not logged in")

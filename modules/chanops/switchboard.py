@@ -2,6 +2,7 @@
 
 import functools
 import logging
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -20,7 +21,8 @@ from chanops.core.supplies import Supplies
 from chanops.workers import MOST_IN_LANE, Workers
 
 log = logging.getLogger(__name__)
-MOST_COMMANDS = 50  # that may wait for one plugin in one channel
+MOST_COMMANDS = 200  # that may wait for one function in one channel
+REFUSED_AGAIN = 10.0  # seconds between two refusals there, lest the refusals be the flood
 EVERYTHING = ("*",)
 
 
@@ -55,6 +57,7 @@ class Switchboard:
     ) -> None:
         self.workers, self.confirmations, self.keep_page = workers, confirmations, keep_page
         self.voices: Mapping[str, Voice] = {}
+        self.refused_at: dict[object, float] = {}
         self.running: Running
 
     def heard(self, said: Message) -> None:
@@ -68,7 +71,7 @@ class Switchboard:
             elif found is not None:
                 self.submit(found)
         for listener in now.book.listeners(said):
-            if listener.first is not None and listener.first(said.text) is None:
+            if listener.needle not in said.text or (listener.first is not None and listener.first(said.text) is None):
                 continue
             if found is not None and not listener.raw:
                 continue  # a command is no conversation: .url must not be heard as a mention as well
@@ -79,7 +82,10 @@ class Switchboard:
         """Have a command run; where too many wait, say so."""
         key = (call.function, call.said.network, call.said.where)
         if not self.workers.submit(key, call.plugin, functools.partial(self.carry_out, call), MOST_COMMANDS):
-            self.answer(call.said, f"{call.plugin} is still busy with what was asked before: try again later")
+            now = time.monotonic()
+            if now - self.refused_at.get(key, -REFUSED_AGAIN) >= REFUSED_AGAIN:
+                self.refused_at = {key: now} if len(self.refused_at) > MOST_COMMANDS else self.refused_at | {key: now}
+                self.answer(call.said, f"{name_of(call)} is still busy with what was asked before: try again later")
 
     def rouse(self, listener: Listener, said: Message, args: list[Any], moment: tuple[object, ...]) -> None:
         """Have a listener run; where it is behind, the line is passed over and counted."""

@@ -73,9 +73,7 @@ def extra_configuration() -> str:
 
 
 @pytest.fixture
-def bot(
-    tmp_path: Path, empty_database: Path, plugin_folders: list[str], extra_configuration: str
-) -> Iterator[Offline]:
+def bot(tmp_path: Path, empty_database: Path, plugin_folders: list[str], extra_configuration: str) -> Iterator[Offline]:
     """The whole bot without a network: `bot.say(".hello bob")` returns the lines that it answers."""
     folder = private_copy(empty_database, tmp_path / "bot" / "data").parent
     path = folder / "config.ini"

@@ -1,8 +1,9 @@
 """Words as people type them: cutting, quoting, and what becomes of each kind."""
 
 import string
+from contextlib import suppress
 from datetime import timedelta
-from typing import Annotated, Literal, Optional
+from typing import Annotated, Literal
 
 import pytest
 from hypothesis import given, settings
@@ -94,9 +95,7 @@ def test_a_word_knows_where_it_stands():
     assert (word.start, word.end) == (5, 16)
 
 
-@pytest.mark.parametrize(
-    "text", ["'a", '"a', '"', "'", 'a=" b', r'"a\"', '"a\\', "x='a\"", "'it\\'s'x y'z'".replace("z'", "'z")]
-)
+@pytest.mark.parametrize("text", ["'a", '"a', '"', "'", 'a=" b', r'"a\"', '"a\\', "x='a\"", "it 's"])
 def test_a_quote_that_is_not_closed_is_answered_with_its_mend(text):
     with pytest.raises(Problem, match="is not closed: type another"):
         words(text)
@@ -123,10 +122,8 @@ def test_no_text_makes_the_cutting_of_words_raise_anything_but_a_problem(text, p
 @given(st.text(), st.sampled_from(list(map(converter, (int, float, bool, timedelta, Targets, Url, Literal["a", "b"])))))
 @settings(max_examples=500, deadline=None)
 def test_no_word_makes_a_conversion_raise_anything_but_a_problem(word, convert):
-    try:
+    with suppress(Problem):
         convert(word)
-    except Problem as problem:
-        assert str(problem)
 
 
 @pytest.mark.parametrize(
@@ -442,7 +439,6 @@ def test_every_plain_name_means_itself(names):
         (Rest, "a b", "a b"),
         (int, "3", 3),
         (int | None, "3", 3),
-        (Optional[int], "3", 3),
         (Url, "http://a/", "http://a/"),
         (Url | None, "http://a/", "http://a/"),
         (Literal["up", "down"], "up", "up"),

@@ -339,10 +339,10 @@ def test_what_is_said_in_private_needs_no_settling():
 
 
 HOSTILE = ["PREFIX=", "PREFIX=x", "PREFIX", "CHANLIMIT=#&:x", "CHANLIMIT=#", "MAXLIST=:", "TARGMAX=a", "=x", "=", "-",
-           "--", "load_feature=1", "LOAD_FEATURE=", "SET=1", "REMOVE=x", "LOAD=1", "-SET", "_parse_other=1", "_PARSE_OTHER=1",
-           "__WEAKREF__=1", "__CLASS__=x", "__DICT__=x", "__DOC__=x", "__SETATTR__=1", "__GETATTRIBUTE__=1",
-           "CHANTYPES=", "CHANTYPES=5", "STATUSMSG=", "CASEMAPPING=", "CASEMAPPING=7", "-CASEMAPPING", "X=²",
-           "X=" + "9" * 5000]  # fmt: skip
+           "--", "load_feature=1", "LOAD_FEATURE=", "SET=1", "REMOVE=x", "LOAD=1", "-SET", "_parse_other=1",
+           "_PARSE_OTHER=1", "__WEAKREF__=1", "__CLASS__=x", "__DICT__=x", "__DOC__=x", "__SETATTR__=1",
+           "__GETATTRIBUTE__=1", "CHANTYPES=", "CHANTYPES=5", "STATUSMSG=", "CASEMAPPING=", "CASEMAPPING=7",
+           "-CASEMAPPING", "X=²", "X=" + "9" * 5000]  # fmt: skip
 
 
 @pytest.mark.parametrize("token", HOSTILE)

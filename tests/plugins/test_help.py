@@ -5,15 +5,15 @@ import re
 
 def test_help_lists_what_one_may_use(bot):
     assert bot.say(".help") == [
-        ".confirm .help .links .plugins .reload .url .whoami · .help NAME explains one",
+        "commands: .confirm .help .links .plugins .reload .url .whoami · .help NAME explains one",
     ]
     assert ".reload" not in bot.say(".help", nick="bob")[0]
 
 
 def test_help_explains_a_command_by_its_signature_and_docstring(bot):
-    assert bot.say(".help .url") == [".url ADDRESS [TITLE…]: Put a link in the feed, with a title."]
+    assert bot.say(".help .url") == ["usage: .url ADDRESS [TITLE…] · Put a link in the feed, with a title."]
     assert bot.say(".help commands")[-1] == "also called .commands"
-    assert bot.say(".help reload")[0].startswith(".reload [admin]: Load configuration")
+    assert bot.say(".help reload")[0].startswith("usage: .reload [admin] · Load configuration")
     assert bot.say(".help urk") == ["alice: no .urk; did you mean .url?"]
 
 

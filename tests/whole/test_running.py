@@ -173,7 +173,7 @@ def test_a_forged_account_tag_counts_for_nothing(stage):
 
 def test_help_errors_and_near_misses(stage):
     _, alice, _, _ = stage
-    talk(alice, ".help hello", r"\.hello NAME: Greet somebody")
+    talk(alice, ".help hello", r"usage: \.hello NAME · Greet somebody")
     talk(alice, ".helo x", r"alice: no \.helo; did you mean \.hello\?")
     talk(alice, ".hello", r"alice: name is missing. Usage: \.hello NAME")
     talk(alice, '.hello "Mr X"', "hello Mr X")

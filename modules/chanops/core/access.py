@@ -54,6 +54,8 @@ def member(text: str, role: str, networks: tuple[str, ...]) -> tuple[str, str]:
         raise Problem(f"[roles] {role}: {text!r} has letters that are not ASCII; accounts that look alike are refused")
     if account == ANYBODY_IDENTIFIED and not slash:
         return "", ANYBODY_IDENTIFIED
+    if not account:
+        raise Problem(f"[roles] {role}: {text}: there is no account behind the slash")
     if slash and network not in networks:
         raise Problem(f"[roles] {role}: {text}: there is no [network:{network}]")
     if not slash and len(networks) > 1:

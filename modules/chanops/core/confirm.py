@@ -2,6 +2,7 @@
 
 import secrets
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -30,29 +31,34 @@ class Confirmations:
     """The plans that wait for their code; a new one never replaces another."""
 
     clock: Callable[[], float]
+    lock: AbstractContextManager[Any] = field(default_factory=nullcontext)
     waiting: dict[str, Waiting] = field(default_factory=dict)
     wrong: dict[tuple[str, str, str], int] = field(default_factory=dict)
 
     def ask(self, plan: str, carry_out: Callable[[], Any], said: Message) -> str:
         """Show a plan; the answer holds the code, bound to account, network and channel."""
         who = identity(said)
-        self.forget_old()
-        if sum(each.who == who for each in self.waiting.values()) >= MOST_WAITING:
-            raise Refused(f"{MOST_WAITING} of your requests already wait for .confirm: confirm them or let them lapse")
         code = "".join(secrets.choice(LETTERS) for _ in range(LENGTH))
-        self.waiting[code] = Waiting(who, self.clock() + SECONDS, carry_out)
+        with self.lock:
+            self.forget_old()
+            if sum(each.who == who for each in self.waiting.values()) >= MOST_WAITING:
+                raise Refused(
+                    f"{MOST_WAITING} of your requests already wait for .confirm: confirm them or let them lapse"
+                )
+            self.waiting[code] = Waiting(who, self.clock() + SECONDS, carry_out)
         return f"{said.nick}: {plan}. Say .confirm {code} within {SECONDS:.0f} s"
 
     def carry_out(self, code: str, said: Message) -> Any:
         """Do what waits under a code: once, in time, for the one who asked, where it was asked."""
         who = identity(said)
-        self.forget_old()
-        found = self.waiting.get(code.upper())
-        if found is None or found.who != who:
-            self.count_wrong(who)
-            raise Refused("nothing of yours waits under that code here: it lapses after a minute and counts once")
-        del self.waiting[code.upper()]
-        self.wrong.pop(who, None)
+        with self.lock:
+            self.forget_old()
+            found = self.waiting.get(code.upper())
+            if found is None or found.who != who:
+                self.count_wrong(who)
+                raise Refused("nothing of yours waits under that code here: it lapses after a minute and counts once")
+            del self.waiting[code.upper()]
+            self.wrong.pop(who, None)
         return found.carry_out()
 
     def count_wrong(self, who: tuple[str, str, str]) -> None:

@@ -1,5 +1,6 @@
 """When something is to run: intervals, times of day and crontab expressions, in a named zone."""
 
+import re
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from heapq import heappop, heappush
@@ -14,6 +15,7 @@ from chanops.core.words import duration
 
 T = TypeVar("T")
 SHORTEST = timedelta(seconds=1)
+TIME_OF_DAY = re.compile(r"([01]?[0-9]|2[0-3]):[0-5][0-9]\Z")
 START_OF_TIME = datetime(2024, 1, 1, tzinfo=UTC)
 
 
@@ -40,9 +42,9 @@ class Schedule:
     @staticmethod
     def daily(time: str, zone: str = "") -> "Schedule":
         """@daily("09:00")."""
-        hour, colon, minute = time.partition(":")
-        if not (colon and hour.isdecimal() and len(minute) == 2 and minute.isdecimal()):
+        if not TIME_OF_DAY.match(time):
             raise Problem(f"@daily({time!r}): must be a time of day such as 09:00")
+        hour, _, minute = time.partition(":")
         schedule = Schedule.cron(f"{int(minute)} {int(hour)} * * *", zone, shown=f"@daily({time!r})")
         return Schedule(f"daily at {time}", expression=schedule.expression, zone=zone)
 
@@ -54,8 +56,8 @@ class Schedule:
             raise Problem(f"{shown}: must have five fields: minute, hour, day of the month, month, day of the week")
         try:
             next(CronSim(expression, START_OF_TIME))
-        except CronSimError as error:
-            raise Problem(f"{shown}: {str(error).lower()}") from None
+        except (CronSimError, ValueError) as error:
+            raise Problem(f"{shown}: {str(error).lower()}; a right one is '*/15 9-17 * * 1-5'") from None
         except StopIteration:
             raise Problem(f"{shown}: there is no such day") from None
         return Schedule(f"cron {expression}", expression=expression, zone=checked_zone(zone, shown))
@@ -68,7 +70,9 @@ class Schedule:
         """
         if self.interval:
             return moment + self.interval
-        return next(CronSim(self.expression, moment.astimezone(ZoneInfo(self.zone or zone)))).astimezone(UTC)
+        runs = CronSim(self.expression, moment.astimezone(ZoneInfo(self.zone or zone)))
+        # In the second of the doubled hours, the next time by the wall's clock may be one of the first.
+        return next(run for run in (each.astimezone(UTC) for each in runs) if run > moment)
 
 
 def checked_zone(zone: str, shown: str) -> str:

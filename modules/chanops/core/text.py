@@ -10,7 +10,7 @@ FORMATTING = re.compile(
     r"\x03(?:[0-9]{1,2}(?:,[0-9]{1,2})?)?|\x04(?:[0-9A-Fa-f]{6}(?:,[0-9A-Fa-f]{6})?)?|[\x02\x0f\x11\x16\x1d\x1e\x1f]"
 )
 # All that no XML document may hold (XML 1.0, production 2), and the discouraged C1 controls.
-NOT_XML = re.compile("[^\t\n\r\x20-\x7e\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+NOT_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
 LINE_BREAKS = re.compile(r"[\r\n]+")
 # Characters that nobody sees: controls, zero width, blank letters, halves of characters, and those that turn the
 # direction of writing.
@@ -45,7 +45,7 @@ def lines_of(text: str) -> list[str]:
 
 def shorten(text: str, most: int) -> str:
     """At most that many characters, with an ellipsis where something was cut."""
-    return text if len(text) <= most else (text[: max(0, most - 1)].rstrip() + "…")[: max(0, most)]
+    return text if len(text) <= most else text[: max(0, most - 1)].rstrip() + "…" * (most > 0)
 
 
 def near(word: str, words: Iterable[str]) -> str:

@@ -92,8 +92,8 @@ class Connection(irc.client.ServerConnection):  # type: ignore[misc]  # irc ship
         attempt, s = self.attempt, self.settings
         log.info("%s: connecting to %s:%s", self.name, s.host, s.port)
         server = Server(s.host, s.port, s.tls, s.tls_ca_file)
-        dial(server, lambda result: self.reactor.call(lambda: self.dialled(attempt, result)))
         self.reactor.after(self.timings.register_within, lambda: self.give_up(attempt))
+        dial(server, lambda result: self.reactor.call(lambda: self.dialled(attempt, result)))
 
     def dialled(self, attempt: int, result: Dialled) -> None:
         """A connection is there, or is not; one that comes too late is closed."""
@@ -118,6 +118,9 @@ class Connection(irc.client.ServerConnection):  # type: ignore[misc]  # irc ship
         if attempt != self.attempt:
             return
         now, heard = time.monotonic(), self.link.heard_at
+        if self.outbox.dropped:
+            log.warning("%s: too much to say: %d lines left unsaid", self.name, self.outbox.dropped)
+            self.outbox.dropped = 0
         if now - heard > self.timings.dead_after:
             self.hang_up(f"nothing heard for {self.timings.dead_after:.0f} s")
             return
@@ -140,7 +143,7 @@ class Connection(irc.client.ServerConnection):  # type: ignore[misc]  # irc ship
         self.rejoining.forget()
         if self.quitting:
             return
-        wait = max(self.delay, self.wait_at_least) * random.uniform(0.8, 1.2)  # noqa: S311  no secret
+        wait = max(self.delay * random.uniform(0.8, 1.2), self.wait_at_least)  # noqa: S311  no secret
         self.delay, self.wait_at_least = min(self.delay * 2, self.settings.reconnect_max), 0.0
         log.warning("%s: %s; connecting again in %.0f s", self.name, visible(why), wait)
         self.reactor.after(wait, self.connect)
@@ -193,11 +196,12 @@ class Connection(irc.client.ServerConnection):  # type: ignore[misc]  # irc ship
             self.hang_up("the bot stays offline until this is mended")
             return
         if line.command in CANNOT_JOIN:
-            self.not_joined(line.param(1), line.params[-1])
+            self.not_joined(line.param(1), line.trailing or line.command)
         was_in = set(self.state.joined)
         self.state.learn(line, self.link.heard_at)
         for folded in was_in - set(self.state.joined):
-            self.rejoining.again(self.state.names.get(folded, folded))
+            if folded in self.state.names:  # what we were not told to join, we may be thrown out of for good
+                self.rejoining.again(self.state.names[folded])
         if self.registration.online and not online:
             self.came_online()
 
@@ -230,12 +234,11 @@ class Connection(irc.client.ServerConnection):  # type: ignore[misc]  # irc ship
 
     def say(self, target: str, text: str, *, action: bool = False) -> None:
         """Say something, from any thread; long lines are split so that nothing is lost when they are relayed."""
+        before, behind = ("\x01ACTION ", "\x01") if action else ("", "")
+        room = self.state.room(target) - len(before + behind)
         for each in lines_of(text):
-            if action:
-                self.outbox.put(f"PRIVMSG {target} :\x01ACTION {split(each, self.state.room(target) - 9)[0]}\x01")
-                continue
-            for piece in split(each, self.state.room(target)):
-                self.outbox.put(f"PRIVMSG {target} :{piece}")
+            for piece in split(each, room):
+                self.outbox.put(f"PRIVMSG {target} :{before}{piece}{behind}")
         self.reactor.wake()
 
     def send_raw(self, string: str) -> None:

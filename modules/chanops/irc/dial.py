@@ -32,11 +32,11 @@ def dial(server: Server, done: Callable[[Dialled], None]) -> None:
     threading.Thread(target=lambda: done(dialled(server)), name=f"dial-{server.host}", daemon=True).start()
 
 
-def dialled(server: Server) -> Dialled:
+def dialled(server: Server, timeout: float = TIMEOUT) -> Dialled:
     """Connect now; every step has a time-out, and no failure raises."""
     sock = None
     try:
-        sock = socket.create_connection((server.host, server.port), timeout=TIMEOUT)
+        sock = socket.create_connection((server.host, server.port), timeout=timeout)
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if server.tls:
             sock = context(server.ca_file).wrap_socket(sock, server_hostname=server.host)
@@ -55,6 +55,9 @@ def dialled(server: Server) -> Dialled:
 
 def context(ca_file: str) -> ssl.SSLContext:
     """TLS as it should be: 1.2 or newer, certificate and name checked."""
-    made = ssl.create_default_context(cafile=ca_file or None)
+    try:
+        made = ssl.create_default_context(cafile=ca_file or None)
+    except OSError as error:
+        raise OSError(f"tls_ca_file {ca_file} cannot be used: {error.strerror or error}") from None
     made.minimum_version = ssl.TLSVersion.TLSv1_2
     return made

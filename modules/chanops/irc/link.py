@@ -9,11 +9,12 @@ from collections.abc import Callable
 
 from chanops.core.text import visible
 from chanops.irc.outbox import Outbox
-from chanops.irc.reactor import Reactor
+from chanops.irc.reactor import Reactor, guarded
 from chanops.irc.wire import Incoming, outgoing
 
 log = logging.getLogger(__name__)
 CHUNK = 65536
+RECORD = 2048  # ngIRCd reads that much of a TLS record, and the rest only when more comes: so none may be longer
 NOT_NOW = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
 SECRET_VERBS = ("PASS", "AUTHENTICATE")
 
@@ -65,7 +66,7 @@ class Link:
             return
         self.heard_at = time.monotonic()
         for text in self.incoming.feed(data):
-            self.hear(text)
+            guarded(self.hear, text)  # each by itself: a bug on one line must not cost the others
             if self.sock is not sock:
                 return
         if isinstance(sock, ssl.SSLSocket) and sock.pending():
@@ -86,8 +87,10 @@ class Link:
 
     def write(self, sock: socket.socket) -> bool:
         """Give the socket what it takes; False where it is lost."""
+        most = RECORD if isinstance(sock, ssl.SSLSocket) else CHUNK
         try:
-            self.sending = self.sending[sock.send(self.sending) :]
+            while self.sending:
+                self.sending = self.sending[sock.send(self.sending[:most]) :]
         except NOT_NOW:
             pass
         except OSError as error:

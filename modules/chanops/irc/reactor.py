@@ -158,12 +158,12 @@ class Reactor(irc.client.Reactor):  # type: ignore[misc]  # irc ships no types
         return max(0.0, wait) if not self.calls else 0.0
 
     def hush(self) -> None:
-        self.ringing = False
         try:
             while self.bell[0].recv(4096):
                 pass
         except BlockingIOError:
             pass
+        self.ringing = False  # not before: the byte of whoever rings meanwhile is read, and none would follow
 
     def run_calls(self) -> None:
         for _ in range(len(self.calls)):

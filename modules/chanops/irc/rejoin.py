@@ -14,10 +14,12 @@ class Rejoining:
         self.waiting: dict[str, tuple[Timer, float]] = {}
 
     def again(self, channel: str) -> None:
-        """Try after a while, unless that is planned already."""
-        planned = self.waiting.get(channel)
-        if planned and planned[0].at > time.monotonic():
+        """Try after a while, unless that is planned already; what is longer ago than the longest wait is forgiven."""
+        planned, now = self.waiting.get(channel), time.monotonic()
+        if planned and planned[0].at > now:
             return
+        if planned and now - planned[0].at > self.most:
+            planned = None
         wait = min(planned[1] * 2, self.most) if planned else self.first
         self.waiting[channel] = (self.reactor.after(wait, lambda: self.join(channel)), wait)
 

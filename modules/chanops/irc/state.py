@@ -57,6 +57,7 @@ class State:
         """How names compare has changed, or our own has: what was worked out by it is void."""
         self.folded: dict[str, str] = {}
         self.places: dict[str, str | None] = {}
+        self.people: dict[str, tuple[str, str, str, bool]] = {}
         self.names = {self.fold(name): name for name in self.configured}
         self.me = self.fold(self.nick)
 
@@ -120,18 +121,17 @@ class State:
     def message(self, line: Line, now: float, clock: datetime) -> Message | None:
         """What a line means to a plugin; None for our own lines and for what is to be passed over."""
         command, raw, tags = line.command, line.trailing, line.tags
-        nick, _, mask = line.source.partition("!")
+        nick, user, host, mine = self.people.get(line.source) or self.person(line.source)
         if raw is None:
             raw = line.middle[-1] if line.middle else ""
         channel = self.channel(line)
-        if channel is None or (command in SPOKEN and self.is_me(nick)):
+        if channel is None or (mine and command in SPOKEN):
             return None
         event, text = EVENTS.get(command) or event_name(command), raw
         if raw.startswith("\x01") and command in SPOKEN:
             if event != "message" or not raw.startswith("\x01ACTION "):
                 return None  # only ACTION is something said; other CTCP is machines talking
             event, text = "action", raw[8:].rstrip("\x01")
-        user, _, host = mask.partition("@")
         account = tags.get("account", "") if tags and "account-tag" in self.caps else ""
         at = said_at(tags["time"], clock) if "time" in tags else clock
         replayed = self.replayed(tags, channel, now, at, clock)
@@ -140,6 +140,15 @@ class State:
             self.network, event, nick, account, channel, plain(text), at, raw, user, host, command, line.middle,
             tags.get("msgid", ""), "bot" in tags, replayed,
         )  # fmt: skip
+
+    def person(self, source: str) -> tuple[str, str, str, bool]:
+        """Nick, user and host of whoever a line comes from, and whether it is us."""
+        if len(self.people) >= REMEMBERED:
+            self.people.clear()
+        nick, _, mask = source.partition("!")
+        user, _, host = mask.partition("@")
+        self.people[source] = found = nick, user, host, self.is_me(nick)
+        return found
 
     def channel(self, line: Line) -> str | None:
         """The channel a line belongs to, as configured; "" for none; None where it is not one of ours."""
@@ -167,7 +176,7 @@ class State:
         if at is not clock and abs((clock - at).total_seconds()) > FRESH:
             self.skew = (at - clock).total_seconds()
             return True
-        if TELLING <= self.caps or not channel:
+        if self.caps >= TELLING or not channel:
             return False
         settled = self.joined.get(self.fold(channel))
         return settled is None or now - settled < self.settling

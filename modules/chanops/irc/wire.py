@@ -11,8 +11,6 @@ ILLEGAL = str.maketrans({"\r": " ", "\n": " ", "\0": " "})
 # Only the space separates: irc splits at any whitespace of Unicode's, so that "#ops\x1d.destroy" becomes
 # a channel and a command; it also turns "\x10n" inside a message into a line feed.
 LINE = re.compile(r"(?:@([^ ]*) +)?(?::([^ ]*) +)?([A-Za-z]+|[0-9]{3})(?: +(.*))?\Z", re.DOTALL)
-# Nearly every line is one of these; it is worth a pattern of its own.
-SAID = re.compile(r"(?:@([^ ]*) +)?:([^ ]+) +(PRIVMSG) +([^ :][^ ]*) +:(.*)\Z", re.DOTALL)
 ESCAPED = re.compile(r"\\(.?)", re.DOTALL)
 UNESCAPE = {":": ";", "s": " ", "r": "\r", "n": "\n"}
 NO_TAGS: dict[str, str] = {}
@@ -46,10 +44,25 @@ class Line(NamedTuple):
 
 def parse(text: str) -> Line | None:
     """The line that a text is, or None where it is none."""
-    found = SAID.match(text)
-    if found is not None:
-        tags, source, command, target, said = found.groups()
-        return Line(tags_of(tags) if tags else NO_TAGS, source, command, (target,), said)
+    return said_in(text) or line_in(text)
+
+
+def said_in(text: str) -> Line | None:
+    """The line, if it is a PRIVMSG in its usual form: nearly every line is, and this takes a third of the time."""
+    tags, rest = "", text
+    if text.startswith("@"):
+        tags, _, rest = text.partition(" ")
+    words = rest.split(" ", 3)
+    if len(words) < 4 or words[1] != "PRIVMSG":
+        return None
+    source, command, target, said = words
+    if source[:1] != ":" or source == ":" or target[:1] in ("", ":") or said[:1] != ":":
+        return None
+    return Line(tags_of(tags[1:]) if len(tags) > 1 else NO_TAGS, source[1:], command, (target,), said[1:])
+
+
+def line_in(text: str) -> Line | None:
+    """The line that a text is, whatever its form."""
     found = LINE.match(text)
     if found is None:
         return None

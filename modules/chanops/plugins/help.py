@@ -13,7 +13,12 @@ def explain(name: str = "", *, said: Message, book: Book, roles: Roles, settings
     if not name:
         held = roles.held_by(said)
         names = sorted(each.name for each in book.by_name.values() if not each.role or each.role in held)
-        yield " ".join(f"{prefix}{each}" for each in dict.fromkeys(names)) + f" · {prefix}help NAME explains one"
+        # No answer begins with the prefix: it would be a command to another bot.
+        yield (
+            "commands: "
+            + " ".join(f"{prefix}{each}" for each in dict.fromkeys(names))
+            + f" · {prefix}help NAME explains one"
+        )
         return
     wanted = name.removeprefix(prefix).lower()
     found = book.by_name.get(wanted)
@@ -21,7 +26,7 @@ def explain(name: str = "", *, said: Message, book: Book, roles: Roles, settings
         nearest = book.near(wanted)
         raise Problem(f"no {prefix}{wanted}" + (f"; did you mean {prefix}{nearest}?" if nearest else ""))
     role = f" [{found.role}]" if found.role else ""
-    yield f"{found.usage(prefix)}{role}: {found.summary or 'nobody has written what it does'}"
+    yield f"usage: {found.usage(prefix)}{role} · {found.summary or 'nobody has written what it does'}"
     if found.example:
         yield f"for example: {found.example}"
     if len(found.names) > 1:

@@ -6,14 +6,16 @@ import queue
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event
+from sqlalchemy import URL, Connection, Engine, Insert, create_engine, event
+from sqlalchemy.dialects.sqlite.base import SQLiteDialect
 from sqlalchemy.exc import DatabaseError
 
 from chanops.core.errors import Problem
@@ -23,6 +25,7 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 NEWEST = "001"
 MOST_AT_ONCE = 500
+PATIENCE = 20.0  # seconds to wait for the writer, which waits for other processes for half of that
 LOCKED = 10_000  # milliseconds to wait for another process that writes
 PRAGMAS = (f"busy_timeout={LOCKED}", "journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON", "cache_size=-1000")
 
@@ -72,6 +75,15 @@ class Database:
         task = Task(work)
         self.tasks.put(task)
         return task.done
+
+    def wait(self, work: Callable[[Connection], T]) -> T:
+        """Have the writer do something, and wait until it is on disk. Raises Problem where that cannot be."""
+        try:
+            return self.write(work).result(PATIENCE)
+        except TimeoutError:
+            raise Problem(f"not stored within {PATIENCE:.0f} s: the database is busy; it may still be stored") from None
+        except DatabaseError as error:
+            raise Problem(f"not stored: the database says: {error.orig}") from error
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
@@ -124,6 +136,18 @@ def together(connection: Connection, tasks: list[Task]) -> list[Any]:
         connection.exec_driver_sql("ROLLBACK")
         raise
     return results
+
+
+def insert_all(connection: Connection, statement: Insert, rows: Sequence[Mapping[str, object]]) -> None:
+    """Insert rows, each with all columns; SQLAlchemy would look at each value again, which takes longer than SQLite."""
+    if rows:
+        connection.exec_driver_sql(as_sql(statement), rows)
+
+
+@cache
+def as_sql(statement: Insert) -> str:
+    """A statement with :names, as SQLite's driver takes them from rows that are dicts."""
+    return str(statement.compile(dialect=SQLiteDialect(paramstyle="named")))
 
 
 def prepare(connection: Any, _: Any) -> None:

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, func, select
 
 from chanops.core.message import Message
 from chanops.core.text import plain
-from chanops.services.database import Database
+from chanops.services.database import Database, insert_all
 from chanops.services.tables import lines, moment, stamp
 
 # IRC began in August 1988, so no line is older. Sixteen numbers a second from there on: numbers grow with
@@ -17,6 +17,9 @@ from chanops.services.tables import lines, moment, stamp
 BEGINNING = datetime(1988, 1, 1, tzinfo=UTC)
 A_SECOND = 16
 SEARCHED = 4096
+ACTION = "\x01ACTION "
+REMEMBERED = 1000  # lines, since two links of one line may come in two batches
+INSERT = lines.insert()
 LINE_COLUMNS = tuple(lines.c[name] for name in ("id", "network", "channel", "at", "nick", "account", "kind", "text"))
 
 
@@ -44,6 +47,7 @@ class History:
 
     def __init__(self, database: Database) -> None:
         self.database = database
+        self.kept: dict[int, tuple[Message, int]] = {}
 
     def line(self, number: int) -> Said | None:
         """The line of that number, or None."""
@@ -68,25 +72,39 @@ class History:
                 number = free_number(connection, first_number(said.at), {*numbers})
             last = max(last, number)
             fresh[said.network, said.channel, said.msgid or str(id(said))] = number
+            self.remember(said, number)
             numbers.append(number)
             rows.append(row_of(number, said))
-        if rows:
-            connection.execute(lines.insert(), rows)
+        insert_all(connection, INSERT, rows)
         return numbers
 
     def known(self, connection: Connection, said: Message) -> int | None:
         """The number of a line that is in the table already: by its msgid, or, played back, by all it says."""
-        if not (said.msgid or said.replayed):
+        remembered = None if said.msgid or said.replayed else self.kept.get(id(said))
+        if not (said.msgid or said.replayed or remembered):
             return None
         query = select(lines.c.id).where(lines.c.network == said.network, lines.c.channel == said.channel)
         if said.msgid:
             query = query.where(lines.c.msgid == said.msgid)
+        elif remembered:  # its number may be another line's by now, if it was not committed then
+            query = query.where(
+                lines.c.id == remembered[1],
+                lines.c.at == stamp(said.at),
+                lines.c.nick == said.nick,
+                lines.c.text == text_of(said),
+            )
         else:
             number = first_number(said.at)
             query = query.where(
                 lines.c.id.between(number, number + SEARCHED), lines.c.nick == said.nick, lines.c.text == text_of(said)
             )
         return connection.execute(query).scalar()
+
+    def remember(self, said: Message, number: int) -> None:
+        """Note the number of this very line: as long as it is held here, no other has its identity."""
+        self.kept[id(said)] = (said, number)
+        if len(self.kept) > REMEMBERED:
+            del self.kept[next(iter(self.kept))]
 
 
 def first_number(at: datetime) -> int:
@@ -96,16 +114,20 @@ def first_number(at: datetime) -> int:
 
 def free_number(connection: Connection, wanted: int, taken: set[int]) -> int:
     """The first number at or above the wanted one that no line has."""
-    query = select(lines.c.id).where(lines.c.id.between(wanted, wanted + SEARCHED))
-    taken = taken | set(connection.execute(query).scalars())
-    while wanted in taken:
-        wanted += 1
-    return wanted
+    while True:
+        end = wanted + SEARCHED
+        held = set(connection.execute(select(lines.c.id).where(lines.c.id >= wanted, lines.c.id < end)).scalars())
+        free = next((number for number in range(wanted, end) if number not in held and number not in taken), None)
+        if free is not None:
+            return free
+        wanted = end
 
 
 def text_of(said: Message) -> str:
     """The text as it is kept: with its formatting, without the frame of an action."""
-    return said.raw[8:].rstrip("\x01") if said.event == "action" else said.raw or said.text
+    if said.event == "action" and said.raw.startswith(ACTION):
+        return said.raw[len(ACTION) :].rstrip("\x01")
+    return said.raw or said.text
 
 
 def row_of(number: int, said: Message) -> dict[str, object]:

@@ -1,33 +1,38 @@
 """The links that people post, each with the line it was said in."""
 
+import json
 import threading
-from collections import Counter, deque
-from collections.abc import Callable, Sequence
+from collections import Counter, defaultdict, deque
+from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cached_property
-from typing import Any, NamedTuple
+from functools import partial
+from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Select, and_, bindparam, func, not_, or_, select, update
 from sqlalchemy.dialects.sqlite import insert
+from sqlalchemy.exc import OperationalError
 
-from chanops.core.address import key_of
+from chanops.core.address import parts
 from chanops.core.errors import Problem
 from chanops.core.message import Message
 from chanops.core.sections import Settings
-from chanops.core.text import shorten
-from chanops.services.database import Database
+from chanops.core.text import plain, shorten
+from chanops.services.database import Database, insert_all
 from chanops.services.history import LINE_COLUMNS, History, Said, said_from
 from chanops.services.tables import lines, links, mentions, moment, stamp
 
+INSERT, NOTE = links.insert(), insert(mentions).on_conflict_do_nothing()
+# A batch's values in one parameter: else each number of them would be a statement of its own, and SQLite's driver keeps
+# the last hundred, some megabytes.
+GIVEN = func.json_each(bindparam("given")).table_valued("value")
 ONCE_WITHIN = 86_400_000  # milliseconds
 LONGEST_TITLE = 300
 MOST_WAITING = 100_000
 MOST_AT_ONCE = 250
 SLOWER = 300
 PAUSE = 0.5  # seconds that one mention waits at most for the writer to catch up
-PATIENCE = 20.0  # seconds to wait for the writer; it waits for others for half of that
 
 
 @dataclass(frozen=True)
@@ -55,10 +60,12 @@ class Kept:
     new: bool
 
 
-class Recent(NamedTuple):
+@dataclass(slots=True)
+class Recent:
     """What must be known of a link to see that another is the same."""
 
     id: int
+    line: int
     title: str
     at: int
 
@@ -70,12 +77,8 @@ class Posted:
     said: Message
     address: str
     title: str
-    public: bool
-
-    @cached_property
-    def key(self) -> tuple[str, bool]:
-        """By what two links are the same."""
-        return key_of(self.address), self.public
+    key: tuple[str, bool]
+    """By what two links are the same: the address, and whether everybody may see it."""
 
 
 class Links:
@@ -91,16 +94,17 @@ class Links:
         """Keep a link with a title; returns once it is safe on disk."""
         if not said.channel:
             raise Problem("a link is kept with the line it was said in: say it in a channel")
-        if not self.settings().channel(said.network, said.channel).links:
+        channel = self.settings().channel(said.network, said.channel)
+        if not channel.links:
             raise Problem(f"links are not kept in {said.channel} (links = no)")
-        posted = Posted(said, address, shorten(title.strip(), LONGEST_TITLE), self.is_public(said))
-        return self.database.write(lambda connection: self.store_one(connection, posted)).result(PATIENCE)
+        posted = to_store(said, address, shorten(plain(title).strip(), LONGEST_TITLE), channel.feed)
+        return self.database.wait(lambda connection: self.store_one(connection, posted))
 
     def mention(self, address: str, said: Message) -> None:
         """Keep a link that was mentioned; soon, with whatever else waits. Slows down who says too many."""
         channel = self.settings().channel(said.network, said.channel)
         if said.channel and channel.links:
-            self.waiting.append(Posted(said, address, "", channel.feed))
+            self.waiting.append(to_store(said, address, "", channel.feed))
             self.schedule()
             if len(self.waiting) > SLOWER:
                 self.room.clear()
@@ -124,8 +128,12 @@ class Links:
                 self.room.set()
 
         def put_back(done: Future[None]) -> None:
-            if done.exception() is not None:
+            error = done.exception()
+            if isinstance(error, OperationalError):  # locked, disk full: what it is can pass
                 self.waiting.extendleft(reversed(batch))
+            elif error is not None:  # one of them cannot be stored, ever: it must not hold up the others
+                for posted in batch:
+                    self.database.write(partial(self.store, batch=[posted]))
 
         self.database.write(work).add_done_callback(put_back)
 
@@ -133,30 +141,29 @@ class Links:
         """Whether lines of a channel are for everybody's eyes."""
         return self.settings().channel(network, channel).feed
 
-    def is_public(self, said: Message) -> bool:
-        return self.may_see(said.network, said.channel)
-
     def store(self, connection: Connection, batch: Sequence[Posted]) -> list[tuple[int, bool]]:
         """Write links with their lines, in the writer's transaction: for each its number, and whether it is new."""
         numbers = self.history.keep(connection, [posted.said for posted in batch])
         recent = recent_links(connection, batch)
-        next_id = (connection.execute(select(func.max(links.c.id))).scalar() or 0) + 1
+        places = places_in(connection, numbers)
+        last_id, changed = connection.execute(select(func.max(links.c.id), func.max(links.c.changed))).one()
+        next_id, changed = (last_id or 0) + 1, changed or 0
         results, new, titled, noted = [], [], [], []
-        places: Counter[int] = Counter()
         for posted, number in zip(batch, numbers, strict=True):
             at = stamp(posted.said.at)
-            link = recent.get(posted.key)
-            is_new = link is None or abs(link.at - at) >= ONCE_WITHIN
-            if link is None or is_new:
+            link = next((each for each in reversed(recent[posted.key]) if abs(each.at - at) < ONCE_WITHIN), None)
+            is_new = link is None
+            if link is None:
                 places[number] += 1
-                link = Recent(next_id, posted.title, at)
-                next_id += 1
-                new.append(row_of(link, number, places[number], posted))
+                link = Recent(next_id, number, posted.title, at)
+                next_id, changed = next_id + 1, max(changed, at)
+                recent[posted.key].append(link)
+                new.append(row_of(link, places[number], posted))
             elif posted.title and not link.title:
-                link = link._replace(title=posted.title)
-                titled.append({"of": link.id, "title": posted.title, "changed": at})
-            recent[posted.key] = link
-            if not is_new:
+                link.title = posted.title
+                changed = max(changed + 1, at)  # so that `stamp` differs, whatever the clocks say
+                titled.append({"of": link.id, "title": posted.title, "changed": changed})
+            if link.line != number:
                 noted.append({"link": link.id, "line": number})
             results.append((link.id, is_new))
         write_all(connection, new, titled, noted)
@@ -198,12 +205,11 @@ class Links:
     def visible(self) -> ColumnElement[bool]:
         """The links that everybody may see: public when they were said, and public now."""
         shown: list[ColumnElement[bool]] = [links.c.public.is_(True)]
-        for name in self.hidden():
-            network, _, channel = name.rpartition("/")
-            place = (
-                and_(lines.c.network == network, lines.c.channel == channel) if network else lines.c.channel == channel
-            )
-            shown.append(not_(place))
+        sections = [(*place_of(name), channel.feed) for name, channel in self.settings().channels.items()]
+        for network, channel, _ in (each for each in sections if not each[2]):
+            own = [name for name, its_channel, feed in sections if name and its_channel == channel and feed]
+            where = lines.c.network == network if network else lines.c.network.not_in(own)
+            shown.append(not_(and_(lines.c.channel == channel, where)))
         return and_(*shown)
 
     def query(self, most: int, where: ColumnElement[bool]) -> Select[Any]:
@@ -214,39 +220,70 @@ class Links:
             return [link_of(row) for row in connection.execute(query)]
 
 
-def recent_links(connection: Connection, batch: Sequence[Posted]) -> dict[tuple[str, bool], Recent]:
-    """The newest link of each key that was said within a day of one in the batch."""
+def to_store(said: Message, address: str, title: str, public: bool) -> Posted:
+    """A link on its way. Raises Problem where it is none that a browser should follow."""
+    found = parts(address)
+    if found is None:
+        raise Problem("a link begins with http:// or https://")
+    return Posted(said, address, title, (found.key, public))
+
+
+def given(values: Collection[int | str]) -> dict[str, str]:
+    """The parameter of a statement with GIVEN."""
+    return {"given": json.dumps(list(values))}
+
+
+def place_of(name: str) -> tuple[str, str]:
+    """The network, "" for any, and the channel that #CHANNEL or NETWORK/#CHANNEL means; a channel may have a slash."""
+    network, _, channel = ("", "", name) if name[0] in "#&!+" else name.partition("/")
+    return network, channel
+
+
+def places_in(connection: Connection, numbers: Sequence[int]) -> Counter[int]:
+    """How many links each of these lines has already."""
+    query = (
+        select(links.c.line, func.max(links.c.place))
+        .where(links.c.line.in_(select(GIVEN.c.value)))
+        .group_by(links.c.line)
+    )
+    return Counter({line: place for line, place in connection.execute(query, given(set(numbers)))})
+
+
+def recent_links(connection: Connection, batch: Sequence[Posted]) -> dict[tuple[str, bool], list[Recent]]:
+    """The links of each key that were said within a day of one in the batch, in their order."""
     earliest = stamp(min(posted.said.at for posted in batch)) - ONCE_WITHIN
     query = (
-        select(links.c.key, links.c.public, links.c.id, links.c.title, links.c.at)
-        .where(links.c.key.in_({posted.key[0] for posted in batch}), links.c.at > earliest)
+        select(links.c.key, links.c.public, links.c.id, links.c.line, links.c.title, links.c.at)
+        .where(links.c.key.in_(select(GIVEN.c.value)), links.c.at > earliest)
         .order_by(links.c.id)
     )
-    return {(key, public): Recent(number, title, at) for key, public, number, title, at in connection.execute(query)}
+    found = defaultdict(list)
+    keys = {posted.key[0] for posted in batch}
+    for key, public, *rest in connection.execute(query, given(keys)):
+        found[key, public].append(Recent(*rest))
+    return found
 
 
 def write_all(
     connection: Connection, new: list[dict[str, Any]], titled: list[dict[str, Any]], noted: list[dict[str, Any]]
 ) -> None:
     """The rows of one batch."""
-    if new:
-        connection.execute(links.insert(), new)
+    insert_all(connection, INSERT, new)
     if titled:
         change = update(links).where(links.c.id == bindparam("of"))
         connection.execute(change.values(title=bindparam("title"), changed=bindparam("changed")), titled)
-    if noted:
-        connection.execute(insert(mentions).on_conflict_do_nothing(), noted)
+    insert_all(connection, NOTE, noted)
 
 
-def row_of(link: Recent, line: int, place: int, posted: Posted) -> dict[str, Any]:
+def row_of(link: Recent, place: int, posted: Posted) -> dict[str, Any]:
     return {
         "id": link.id,
-        "line": line,
+        "line": link.line,
         "place": place,
         "key": posted.key[0],
         "address": posted.address,
         "title": link.title,
-        "public": posted.public,
+        "public": posted.key[1],
         "at": link.at,
         "changed": link.at,
     }

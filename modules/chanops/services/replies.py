@@ -10,7 +10,6 @@ from chanops.services.database import Database
 from chanops.services.tables import moment, replies, stamp
 
 KEPT_FOR = timedelta(days=30)
-PATIENCE = 20.0
 
 
 @dataclass(frozen=True)
@@ -36,7 +35,7 @@ class Replies:
             connection.execute(delete(replies).where(replies.c.at < stamp(now - KEPT_FOR)))
             connection.execute(replies.insert(), {"token": token, "at": stamp(now), "asked": asked, "text": text})
 
-        self.database.write(work).result(PATIENCE)
+        self.database.wait(work)
         return token
 
     def find(self, token: str) -> Reply | None:

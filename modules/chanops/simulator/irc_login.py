@@ -10,6 +10,8 @@ from chanops.simulator.irc_network import SERVICE, Account, Client, Network, pee
 CAPS = {
     "account-notify": "",
     "account-tag": "",
+    # Nothing is ever played back here, so no batch is ever sent; a client may want to know that it would be.
+    "batch": "",
     "cap-notify": "",
     "echo-message": "",
     "extended-join": "",

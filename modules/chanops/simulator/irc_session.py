@@ -5,10 +5,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import cast
 
+from chanops.simulator import irc_channels, irc_login, irc_people, irc_talk
 from chanops.simulator.irc_lines import Line, LineCutter, Message, parse
 from chanops.simulator.irc_network import Client, Network, RefusedError
-
-from chanops.simulator import irc_channels, irc_login, irc_people, irc_talk
 
 READ_AT_ONCE = 8192
 SEND_QUEUE = 1024 * 1024

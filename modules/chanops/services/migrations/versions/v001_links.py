@@ -36,6 +36,7 @@ def upgrade() -> None:
         sa.Column("changed", sa.BigInteger, nullable=False),
     )
     op.create_index("links_by_key", "links", ["key", "at"])
+    op.create_index("links_by_line", "links", ["line", "place"], unique=True)
     op.create_index("links_by_change", "links", ["changed"])
     op.create_table(
         "mentions",
