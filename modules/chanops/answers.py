@@ -1,9 +1,10 @@
 """How a function's result is said: line by line, and where there are many, a head and a page."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
+from contextlib import closing
 from typing import Any
 
-from chanops.core.text import lines_of
+from chanops.core.text import lines_of, shorten
 
 MOST_LINES = 8
 MOST_KEPT = 10_000
@@ -15,38 +16,42 @@ class NotALine(TypeError):
     """A function returned something that cannot be said."""
 
 
-def lines_in(result: Any) -> Iterator[str]:
+def lines_in(result: Any) -> Generator[str, None, None]:
     """The lines of what a function returned: a line, lines, or nothing."""
     if result is None:
         return
     if isinstance(result, str):
         yield from lines_of(result)
     elif isinstance(result, Iterable) and not isinstance(result, bytes):
-        for each in result:
-            yield from lines_in(each)
+        try:
+            for each in result:
+                yield from lines_in(each)
+        finally:
+            if isinstance(result, Generator):
+                result.close()  # what it holds is let go at once, also where its end is never reached
     else:
         raise NotALine(f"returned {type(result).__name__}: return a line, yield lines, or return nothing")
 
 
 def deliver(result: Any, say: Callable[[str], None], page: Callable[[str], str]) -> None:
     """Say the first lines as they come; the rest goes on a page, whose address `page` returns."""
-    lines = lines_in(result)
     head: list[str] = []
     room = MOST_LINES
-    for line in lines:
-        room -= 1 + len(line.encode("utf-8", "replace")) // LINE_BYTES
-        if room < 0:
-            say_rest(head, line, lines, say, page)
-            return
-        head.append(line)
-        say(line)
+    with closing(lines_in(result)) as lines:
+        for line in lines:
+            room -= -(-len(line.encode("utf-8", "replace")) // LINE_BYTES)
+            if room < 0:
+                say_rest(head, line, lines, say, page)
+                return
+            head.append(line)
+            say(line)
 
 
 def say_rest(
-    head: list[str], line: str, lines: Iterator[str], say: Callable[[str], None], page: Callable[[str], str]
+    head: list[str], line: str, lines: Iterable[str], say: Callable[[str], None], page: Callable[[str], str]
 ) -> None:
     """Collect what did not fit, up to a limit, and say where it is."""
-    kept, size, more = [*head, line], 0, 0
+    kept, size, more = [*head, shorten(line, MOST_BYTES)], len(line), 0
     for line in lines:
         size += len(line)
         if len(kept) >= MOST_KEPT or size > MOST_BYTES:
@@ -54,9 +59,6 @@ def say_rest(
             kept.append("… cut here: there was more")
             break
         kept.append(line)
-    close = getattr(lines, "close", None)
-    if close is not None:
-        close()
     rest = len(kept) - len(head) - more
     address = page("\n".join(kept))
     count = f"more than {rest:,}" if more else f"{rest:,}"

@@ -187,6 +187,19 @@ class Scripted:
 
 
 @pytest.fixture
+def logged(caplog):
+    """Call it to wait until a text is in the log so many times."""
+
+    def wait(text, times=1):
+        deadline = time.monotonic() + WITHIN
+        while caplog.text.count(text) < times:
+            assert time.monotonic() < deadline, f"{text!r} is not in the log:\n{caplog.text}"
+            threading.Event().wait(0.01)
+
+    return wait
+
+
+@pytest.fixture
 def bot():
     made = Bot()
     try:

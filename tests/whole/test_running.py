@@ -246,6 +246,29 @@ def test_sighup_reloads_all_or_nothing(stage):
     assert sum("hello you" in line and "chanops!" in line for line in alice.lines_seen) == 1
 
 
+def test_what_runs_at_times_starts_and_ends_with_a_reload(stage):
+    bot, alice, _, _ = stage
+    path = bot.folder / "plugins" / "clock.py"
+    path.write_text(
+        "from chanops import Message, every, on\n"
+        '@every("1s", to="#ops")\ndef tick(): return "tick"\n'
+        '@on("topic")\ndef topic(*, said: Message): return f"{said.nick} wrote: {said.text}"\n'
+    )
+    talk(alice, ".reload", "reloaded .*new: clock")
+    for _ in range(2):
+        alice.expect("PRIVMSG #ops :tick")
+    alice.send("TOPIC #ops :all is well")
+    alice.expect("PRIVMSG #ops :alice wrote: all is well")
+    path.unlink()
+    talk(alice, ".reload", "reloaded .*gone: clock")
+    alice.barrier()
+    talk(alice, ".hello you", "hello you")
+    start = len(alice.lines_seen)
+    with pytest.raises(AssertionError, match="did not come"):
+        alice.expect("PRIVMSG #ops :tick", within=2.5)
+    assert not any("tick" in line for line in alice.lines_seen[start:])
+
+
 def test_what_was_acknowledged_survives_kill_9(inspircd, tmp_path):
     folder = tmp_path / "bot"
     _, text = configuration(inspircd, folder, more="[channel:#ops]\n")

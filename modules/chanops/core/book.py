@@ -89,8 +89,9 @@ class Listener:
     def arguments(self, match: re.Match[str]) -> list[Any]:
         """The pattern's groups as values of the parameters' types; the whole find where it has no groups."""
         groups = match.groups() or (match[0],)
+        by_place = [each for each in self.signature.typed if not each.named_only]
         return [
-            each.value(group) for each, group in zip(self.signature.typed, groups, strict=False) if group is not None
+            each.default if group is None else each.value(group) for each, group in zip(by_place, groups, strict=False)
         ]
 
 

@@ -11,9 +11,10 @@ from chanops.core.book import Book, Command
 from chanops.core.errors import Problem
 from chanops.core.message import Message
 from chanops.core.signature import Signature
-from chanops.core.text import visible
+from chanops.core.text import shorten, visible
 
 NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
+LONGEST_SHOWN = 60
 
 
 class Call(NamedTuple):
@@ -51,16 +52,16 @@ def asked(said: Message, book: Book, roles: Roles, rules: Rules) -> Call | Answe
     found = NAME.match(said.text, len(rules.prefix))
     if found is None:
         return None
-    command = book.by_name.get(found[0].lower())
-    rest = said.text[found.end() :]
-    if command is None or (rest and rest[0] != " "):
-        return unknown(found[0], said, book, rules)
-    if rules.allowed is not None and command.name not in rules.allowed:
+    word = said.text[len(rules.prefix) :].partition(" ")[0]
+    command = book.by_name.get(word.lower()) if word == found[0] else None
+    if command is None:
+        return unknown(shorten(visible(word), LONGEST_SHOWN), said, book, rules)
+    if rules.allowed is not None and not any(name in rules.allowed for name in command.names):
         return Answer(f"{rules.prefix}{command.name} is not for this channel")
     refusal = refused(command, said, roles)
     if refusal:
         return Answer(f"{rules.prefix}{command.name}: {refusal}")
-    return bound(command, rest, said, rules)
+    return bound(command, said.text[found.end() :], said, rules)
 
 
 def unknown(name: str, said: Message, book: Book, rules: Rules) -> Answer | None:

@@ -51,7 +51,7 @@ def shown(key: Key) -> str:
         return "yes" if key.default else "no"
     if isinstance(key.default, tuple):
         return " ".join(map(str, key.default))
-    return f"{key.default:g}" if isinstance(key.default, float) else str(key.default)
+    return f"{key.default:.15g}" if isinstance(key.default, float) else str(key.default)
 
 
 def comment(text: str) -> list[str]:

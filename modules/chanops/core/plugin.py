@@ -129,7 +129,7 @@ def marking(mark: Mark) -> Callable[[Any], Any]:
 
 def marks_of(module: ModuleType) -> Iterator[tuple[Any, Mark]]:
     """The marked functions and classes that a module itself defines, in their order, with each mark."""
-    for thing in list(vars(module).values()):
+    for thing in list({id(thing): thing for thing in vars(module).values()}.values()):
         if getattr(thing, "__module__", None) == module.__name__ and hasattr(thing, MARKS):
             for mark in vars(thing).get(MARKS, ()):
                 yield thing, mark

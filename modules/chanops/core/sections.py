@@ -127,7 +127,7 @@ class Settings:
     web: WebSettings = field(default_factory=WebSettings)
     feed: FeedSettings = field(default_factory=FeedSettings)
     roles: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    others: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    others: Mapping[str, Mapping[str, str]] = field(default_factory=dict, repr=False)  # may hold secrets
 
     def channel(self, network: str, name: str) -> ChannelSettings:
         """The settings of one channel."""

@@ -13,7 +13,7 @@ from pydantic import AfterValidator, BeforeValidator, ConfigDict, SecretStr, Typ
 
 from chanops.core.errors import Problem
 from chanops.core.text import near, visible
-from chanops.core.words import duration
+from chanops.core.words import duration, web_address
 
 T = TypeVar("T")
 Secret = SecretStr
@@ -56,9 +56,10 @@ def host_and_port(text: str) -> str:
 
 
 def web_root(text: str) -> str:
-    if text and not text.startswith(("http://", "https://")):
-        raise ValueError("must begin with http:// or https://")
-    return text.rstrip("/")
+    try:
+        return web_address(text).rstrip("/") if text else ""
+    except Problem as problem:
+        raise ValueError(f"must be {problem}") from None
 
 
 def known_zone(text: str) -> str:
@@ -96,7 +97,10 @@ LogLevel = Annotated[str, AfterValidator(log_level)]
 def section(cls: type[T]) -> type[T]:
     """Make a class a section: a frozen dataclass that pydantic checks; a string under a key says what it is for."""
     setattr(cls, "__pydantic_config__", CHECKED)  # noqa: B010  mypy knows no such attribute
-    return dataclass(frozen=True, kw_only=True)(cls)
+    doc = cls.__doc__ or ""
+    made = dataclass(frozen=True, kw_only=True)(cls)
+    made.__doc__ = doc  # where there is none, dataclass writes the signature there
+    return made
 
 
 def checked(cls: type[T], name: str, keys: Mapping[str, str], reveal: Reveal) -> T:

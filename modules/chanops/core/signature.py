@@ -21,6 +21,7 @@ class Parameter:
     several: bool = False
     rest: bool = False
     named_only: bool = False
+    default: Any = None
 
     @property
     def shown(self) -> str:
@@ -153,7 +154,9 @@ def parameter(function: str, each: inspect.Parameter, wanted: Any) -> Parameter:
     rest = wanted == Rest or Rest in get_args(wanted)
     several = each.kind is each.VAR_POSITIONAL
     named_only = each.kind is each.KEYWORD_ONLY
-    return Parameter(each.name, convert, each.default is each.empty and not several, several, rest, named_only)
+    required = each.default is each.empty and not several
+    default = None if each.default is each.empty else each.default
+    return Parameter(each.name, convert, required, several, rest, named_only, default)
 
 
 def check_order(function: str, typed: list[Parameter]) -> None:

@@ -27,6 +27,11 @@ INSERT, NOTE = links.insert(), insert(mentions).on_conflict_do_nothing()
 # A batch's values in one parameter: else each number of them would be a statement of its own, and SQLite's driver keeps
 # the last hundred, some megabytes.
 GIVEN = func.json_each(bindparam("given")).table_valued("value")
+# Each by itself: two in one query would be a look at every row.
+NEWEST = select(*(select(func.max(column)).scalar_subquery() for column in (links.c.id, links.c.changed)))
+PLACES = (
+    select(links.c.line, func.max(links.c.place)).where(links.c.line.in_(select(GIVEN.c.value))).group_by(links.c.line)
+)
 ONCE_WITHIN = 86_400_000  # milliseconds
 LONGEST_TITLE = 300
 MOST_WAITING = 100_000
@@ -146,7 +151,7 @@ class Links:
         numbers = self.history.keep(connection, [posted.said for posted in batch])
         recent = recent_links(connection, batch)
         places = places_in(connection, numbers)
-        last_id, changed = connection.execute(select(func.max(links.c.id), func.max(links.c.changed))).one()
+        last_id, changed = connection.execute(NEWEST).one()
         next_id, changed = (last_id or 0) + 1, changed or 0
         results, new, titled, noted = [], [], [], []
         for posted, number in zip(batch, numbers, strict=True):
@@ -195,7 +200,7 @@ class Links:
 
     def stamp(self, connection: Connection) -> tuple[object, ...]:
         """What differs as soon as any link does: cheap to ask."""
-        row = connection.execute(select(func.max(links.c.changed), func.max(links.c.id))).one()
+        row = connection.execute(NEWEST).one()
         return (*row, tuple(sorted(self.hidden())))
 
     def hidden(self) -> list[str]:
@@ -241,12 +246,7 @@ def place_of(name: str) -> tuple[str, str]:
 
 def places_in(connection: Connection, numbers: Sequence[int]) -> Counter[int]:
     """How many links each of these lines has already."""
-    query = (
-        select(links.c.line, func.max(links.c.place))
-        .where(links.c.line.in_(select(GIVEN.c.value)))
-        .group_by(links.c.line)
-    )
-    return Counter({line: place for line, place in connection.execute(query, given(set(numbers)))})
+    return Counter({row[0]: row[1] for row in connection.execute(PLACES, given(set(numbers)))})
 
 
 def recent_links(connection: Connection, batch: Sequence[Posted]) -> dict[tuple[str, bool], list[Recent]]:

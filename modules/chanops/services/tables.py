@@ -38,7 +38,6 @@ links = Table(
     Column("at", BigInteger, nullable=False),
     Column("changed", BigInteger, nullable=False),
     Index("links_by_key", "key", "at"),
-    Index("links_by_line", "line"),
     Index("links_by_line", "line", "place", unique=True),
     Index("links_by_change", "changed"),
 )
