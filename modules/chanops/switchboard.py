@@ -66,10 +66,9 @@ class Switchboard:
         found = None
         if said.event == "message" and said.text.startswith(now.settings.bot.prefix):
             found = asked(said, now.book, now.roles, now.rules(said))
-            if isinstance(found, Answer):
-                self.answer(said, found.text)
-            elif found is not None:
+            if isinstance(found, Call):
                 self.submit(found)
+        heard = False
         for listener in now.book.listeners(said):
             if listener.needle not in said.text or (listener.first is not None and listener.first(said.text) is None):
                 continue
@@ -77,6 +76,9 @@ class Switchboard:
                 continue  # a command is no conversation: .url must not be heard as a mention as well
             for args, moment in listener.finds(said):
                 self.rouse(listener, said, args, moment)
+                heard = True
+        if isinstance(found, Answer) and not (found.guess and heard):
+            self.answer(said, found.text)
 
     def submit(self, call: Call) -> None:
         """Have a command run; where too many wait, say so."""

@@ -57,8 +57,10 @@ class Workers:
         threading.Thread(target=self.work, name=f"worker-{self.threads}", daemon=True).start()
 
     def submit(self, key: object, group: str, task: Callable[[], None], most: int = MOST_IN_LANE) -> bool:
-        """Have a task run in its lane; False where the lane is full or its present task is stuck."""
+        """Have a task run in its lane; False where the lane is full, its present task is stuck, or all is ending."""
         with self.change:
+            if self.stopping:
+                return False
             lane = self.lanes.get(key)
             if lane is None:
                 lane = self.lanes[key] = Lane(group, progress_at=time.monotonic())
@@ -90,6 +92,8 @@ class Workers:
         while (taken := self.take()) is not None:
             key, lane, tasks = taken
             for number, task in enumerate(tasks):
+                if self.stopping:
+                    break
                 if number:
                     lane.running_since = lane.progress_at = time.monotonic()
                 run(task)
@@ -111,6 +115,7 @@ class Workers:
                 self.change.wait()
                 self.idle -= 1
             self.threads -= 1
+            self.change.notify()  # whoever woke this thread meant somebody who stays
             return None
 
     def put_back(self, key: object, lane: Lane) -> None:
@@ -167,3 +172,5 @@ def run(task: Callable[[], None]) -> None:
         task()
     except Exception:
         log.exception("a bug in a plugin")
+    except BaseException:
+        log.exception("a plugin wanted to end the thread")  # sys.exit: argparse calls it where it is given wrong words

@@ -1,6 +1,7 @@
 """Confirmations: one code, one minute, one person, one place, once."""
 
 import re
+import threading
 from typing import NamedTuple
 
 import pytest
@@ -223,6 +224,53 @@ def test_codes_are_many_and_have_no_letters_that_are_mistaken(plans):
     codes = {plans.ask(said=ALICE._replace(account=f"a{number}")) for number in range(300)}
     assert len(codes) == 300
     assert not set("".join(codes)) & set("ILOUilou")
+
+
+def test_of_several_who_type_a_code_at_the_same_moment_one_carries_it_out():
+    done, refusals = [], []
+    confirmations = Confirmations(lambda: 0.0, threading.Lock())
+
+    def confirm(code, start):
+        start.wait(10)
+        try:
+            confirmations.carry_out(code, ALICE)
+        except Refused as refusal:
+            refusals.append(refusal)
+
+    for turn in range(20):
+        answer = confirmations.ask("x", lambda turn=turn: done.append(turn), ALICE)
+        start = threading.Barrier(2)
+        code = re.search(r"\.confirm (\S+)", answer)[1]
+        threads = [threading.Thread(target=confirm, args=(code, start)) for _ in range(2)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(10)
+    assert done == list(range(20))
+    assert len(refusals) == 20
+
+
+def test_nothing_is_looked_up_or_changed_without_the_lock_and_nothing_carried_out_under_it():
+    class Lock:
+        held = False
+
+        def __enter__(self):
+            self.held = True
+
+        def __exit__(self, *_):
+            self.held = False
+
+    class Clock:
+        def __call__(self):
+            assert lock.held
+            return 0.0
+
+    lock = Lock()
+    confirmations = Confirmations(Clock(), lock)
+    answer = confirmations.ask("x", lambda: f"held: {lock.held}", ALICE)
+    with pytest.raises(Refused):
+        confirmations.carry_out(WRONG, ALICE)
+    assert confirmations.carry_out(re.search(r"\.confirm (\S+)", answer)[1], ALICE) == "held: False"
 
 
 @given(st.text(), st.sampled_from(["alice", "bob"]))

@@ -216,7 +216,7 @@ def test_a_server_that_cannot_prove_itself_hears_nothing(bot, scripted, tls_cert
     assert "not trusted" in caplog.text
 
 
-def test_a_server_that_dies_silently_is_found_by_a_ping_of_ours(met, caplog):
+def test_a_server_that_dies_silently_is_found_by_a_ping_of_ours(met, logged):
     _, peer = met(timings=QUICK)
     for _ in range(4):
         assert peer.expect("^PING", 2.0) == "PING :still-there"
@@ -225,7 +225,7 @@ def test_a_server_that_dies_silently_is_found_by_a_ping_of_ours(met, caplog):
     assert peer.expect("^PING", 2.0) == "PING :still-there"
     assert peer.gone(3.0)
     assert 0.3 < time.monotonic() - start < 2.0
-    assert "nothing heard for" in caplog.text
+    logged("nothing heard for")
     peer.server.accept().welcome()
 
 

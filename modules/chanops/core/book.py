@@ -9,6 +9,7 @@ from typing import Any
 from chanops.core.errors import Problem
 from chanops.core.message import Message
 from chanops.core.schedule import Schedule
+from chanops.core.sections import NAMED, SINGLE
 from chanops.core.signature import Signature
 from chanops.core.text import near
 
@@ -147,7 +148,7 @@ class Book:
     def of(plugins: Iterable[Plugin]) -> "Book":
         """Raises Problem where two plugins, commands or sections have one name."""
         book = Book(tuple(plugins))
-        seen: dict[str, str] = {}
+        seen = {f"section [{name}]": "chanops itself" for name in (*SINGLE, *NAMED, "roles")}
         for plugin in book.plugins:
             names = [f"plugin {plugin.name}", *(f"section [{name}]" for name in plugin.sections)]
             names += [f"command {name}" for command in plugin.commands for name in command.names]

@@ -32,9 +32,10 @@ class Call(NamedTuple):
 
 @dataclass(frozen=True)
 class Answer:
-    """What is said at once to somebody whose line cannot be carried out."""
+    """What is said at once to somebody whose line cannot be carried out; a `guess` only if nobody else heard it."""
 
     text: str
+    guess: bool = False
 
 
 @dataclass(frozen=True)
@@ -55,7 +56,7 @@ def asked(said: Message, book: Book, roles: Roles, rules: Rules) -> Call | Answe
     word = said.text[len(rules.prefix) :].partition(" ")[0]
     command = book.by_name.get(word.lower()) if word == found[0] else None
     if command is None:
-        return unknown(shorten(visible(word), LONGEST_SHOWN), said, book, rules)
+        return unknown(book.near(found[0]), shorten(visible(word), LONGEST_SHOWN), said, rules)
     if rules.allowed is not None and not any(name in rules.allowed for name in command.names):
         return Answer(f"{rules.prefix}{command.name} is not for this channel")
     refusal = refused(command, said, roles)
@@ -64,12 +65,11 @@ def asked(said: Message, book: Book, roles: Roles, rules: Rules) -> Call | Answe
     return bound(command, said.text[found.end() :], said, rules)
 
 
-def unknown(name: str, said: Message, book: Book, rules: Rules) -> Answer | None:
+def unknown(nearest: str, name: str, said: Message, rules: Rules) -> Answer | None:
     """In a channel only a near miss is answered: other bots may share the prefix."""
-    nearest = book.near(name)
     if nearest:
-        return Answer(f"no {rules.prefix}{name}; did you mean {rules.prefix}{nearest}?")
-    return None if said.channel else Answer(f"no {rules.prefix}{name}; {rules.prefix}help lists what there is")
+        return Answer(f"no {rules.prefix}{name}; did you mean {rules.prefix}{nearest}?", guess=True)
+    return None if said.channel else Answer(f"no {rules.prefix}{name}; {rules.prefix}help lists what there is", guess=True)
 
 
 def refused(command: Command, said: Message, roles: Roles) -> str:

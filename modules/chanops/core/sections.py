@@ -7,6 +7,7 @@ from typing import Any
 from chanops.core.errors import Problem
 from chanops.core.settings import (
     Channels,
+    Host,
     HostAndPort,
     Line,
     LogLevel,
@@ -50,7 +51,7 @@ class BotSettings:
 class NetworkSettings:
     """A network to connect to, one section each; NAME is what you call it."""
 
-    host: OneWord
+    host: Host
     """The server's name or address."""
     port: int = 6697
     """Its port."""

@@ -2,6 +2,7 @@
 
 import ast
 import inspect
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, Field, dataclass, fields
 from itertools import pairwise
@@ -18,6 +19,7 @@ from chanops.core.words import duration, web_address
 T = TypeVar("T")
 Secret = SecretStr
 Reveal = Callable[[str, str], str]  # ("file" or "env", its value) to the secret
+BARE_SECONDS = re.compile(r"[0-9]{1,9}(?:\.[0-9]{1,9})?\Z")
 CHECKED = ConfigDict(extra="forbid", hide_input_in_errors=True)
 
 
@@ -31,7 +33,7 @@ def seconds(text: Any) -> Any:
     if not isinstance(text, str):
         return text
     try:
-        return float(text) if text.replace(".", "", 1).isdecimal() else duration(text).total_seconds()
+        return float(text) if BARE_SECONDS.match(text) else duration(text).total_seconds()
     except Problem as problem:
         raise ValueError(f"must be {problem}") from None
 
@@ -42,15 +44,21 @@ def one_line(text: str) -> str:
     return text
 
 
+def host_name(text: str) -> str:
+    if not text or " " in one_line(text):
+        raise ValueError("must be one word")
+    return text
+
+
 def one_word(text: str) -> str:
-    if not text or " " in one_line(text) or text.startswith(":"):
+    if host_name(text).startswith(":"):
         raise ValueError("must be one word")
     return text
 
 
 def host_and_port(text: str) -> str:
     host, _, port = text.rpartition(":")
-    if text and not (host and port.isascii() and port.isdecimal() and int(port) < 65536):
+    if text and not (host and re.fullmatch("[0-9]{1,5}", port) and int(port) < 65536):
         raise ValueError("must be HOST:PORT, such as 127.0.0.1:8080, or empty for no pages")
     return text
 
@@ -86,6 +94,7 @@ Words = Annotated[tuple[str, ...], BeforeValidator(split)]
 Channels = Annotated[Words, AfterValidator(channel_names)]
 Seconds = Annotated[float, BeforeValidator(seconds)]
 Line = Annotated[str, AfterValidator(one_line)]
+Host = Annotated[str, AfterValidator(host_name)]  # ::1 is one, and on the wire no word begins with a colon
 OneWord = Annotated[str, AfterValidator(one_word)]
 HostAndPort = Annotated[str, AfterValidator(host_and_port)]
 WebRoot = Annotated[str, AfterValidator(web_root)]
@@ -168,8 +177,9 @@ def purposes_of(cls: type) -> dict[str, str]:
     [made] = ast.parse(dedent(inspect.getsource(cls))).body
     found = {}
     for key, under in pairwise(getattr(made, "body", [])):
-        if isinstance(key, ast.AnnAssign) and isinstance(key.target, ast.Name) and isinstance(under, ast.Expr):
-            found[key.target.id] = inspect.cleandoc(str(ast.literal_eval(under.value)))
+        match key, under:
+            case ast.AnnAssign(target=ast.Name(id=name)), ast.Expr(value=ast.Constant(value=str(text))):
+                found[name] = inspect.cleandoc(text)
     return found
 
 

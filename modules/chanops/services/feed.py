@@ -56,9 +56,8 @@ class Feed:
     def rendered(self, form: str) -> Rendered:
         """The feed as "rss" or "atom"; from memory unless something has changed."""
         with self.lock:
-            if self.outdated():
-                newest = self.links.in_feed(self.settings().feed.items)
-                self.made = {each: self.render(each, newest) for each in TYPES}
+            if self.stale():
+                self.refresh()
             return self.made[form]
 
     def current(self, form: str) -> Rendered | None:
@@ -70,14 +69,14 @@ class Feed:
         finally:
             self.lock.release()
 
-    def outdated(self) -> bool:
-        """Whether a link has changed; takes note of what it saw."""
-        if not self.stale():
-            return False
-        self.seen = self.version()
+    def refresh(self) -> None:
+        """Make the feed anew if a link has changed; takes note of it last, so that what fails is tried again."""
+        seen = self.version()
         made_of = (self.links.stamp(self.watcher), self.settings().feed)
-        changed, self.made_of = made_of != self.made_of, made_of
-        return changed
+        if made_of != self.made_of:
+            newest = self.links.in_feed(self.settings().feed.items)
+            self.made = {each: self.render(each, newest) for each in TYPES}
+        self.seen, self.made_of = seen, made_of
 
     def stale(self) -> bool:
         """Whether anything at all was written since the last look."""
@@ -94,7 +93,7 @@ class Feed:
         made = FeedGenerator()
         made.load_extension("dc")
         made.id(self.pages.feed(form))
-        made.title(xml_safe(self.settings().feed.title))
+        made.title(shown(self.settings().feed.title, self.pages.home))
         made.description("The links that were posted, and who said what about them.")
         made.link(href=self.pages.home, rel="alternate")
         made.link(href=self.pages.feed(form), rel="self", type=TYPES[form].partition(";")[0])
@@ -109,11 +108,11 @@ class Feed:
         """One link: who posted it, what they said, where and when."""
         made = FeedEntry()
         made.load_extension("dc")
-        made.title(xml_safe(link.named))
+        made.title(shown(link.named, xml_safe(link.address)))
         made.link(href=xml_safe(link.address))
         made.guid(self.guid(link), permalink=True)
-        made.author(name=xml_safe(link.said.nick))
-        made.dc.dc_creator(xml_safe(link.said.nick))
+        made.author(name=shown(link.said.nick, "?"))
+        made.dc.dc_creator(shown(link.said.nick, "?"))
         made.published(link.said.at)
         made.updated(link.changed)
         made.content(self.body(link), type="html")
@@ -131,6 +130,12 @@ class Feed:
         line = f'<a href="{escape(self.pages.line(said.id))}">{where}, {when}</a>'
         address = escape(link.address)
         return xml_safe(f'<p><a href="{address}">{address}</a></p><blockquote>{quote}</blockquote><p>{line}</p>')
+
+
+def shown(text: str, otherwise: str) -> str:
+    """The text as XML may hold it; what stands for it where nothing is left, since no part of a feed may be empty."""
+    safe = xml_safe(text)
+    return safe if safe.strip() else otherwise
 
 
 def hex_titles(rss: bytes) -> bytes:

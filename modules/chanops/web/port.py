@@ -36,3 +36,4 @@ class Port:
         """Let it go."""
         if self.sock is not None:
             self.sock.close()
+            self.sock = None

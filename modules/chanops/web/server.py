@@ -21,10 +21,6 @@ class WebServer:
 
     def serve_with(self, app: Any) -> None:
         """Serve an application, in a thread; until now callers have waited in the port's queue."""
-        self.thread = threading.Thread(target=self.serve, args=(app,), name="web", daemon=True)
-        self.thread.start()
-
-    def serve(self, app: Any) -> None:
         config = uvicorn.Config(
             app,
             log_config=None,
@@ -37,7 +33,9 @@ class WebServer:
             h11_max_incomplete_event_size=16384,
         )
         self.server = uvicorn.Server(config)
-        self.server.run(sockets=[self.port.sock] if self.port.sock else None)
+        sockets = [self.port.sock] if self.port.sock else None
+        self.thread = threading.Thread(target=self.server.run, args=(sockets,), name="web", daemon=True)
+        self.thread.start()
 
     def stop(self) -> None:
         """End it."""

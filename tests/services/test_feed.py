@@ -1,0 +1,489 @@
+"""The feed: valid whatever was said, the same bytes each time, made anew only when a link changed."""
+
+import hashlib
+import locale
+import os
+import re
+import subprocess
+import sys
+import threading
+import xml.etree.ElementTree as ET
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from html.parser import HTMLParser
+
+import feedparser
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sqlalchemy.exc import OperationalError
+
+from chanops.core.message import Message
+from chanops.core.sections import ChannelSettings, FeedSettings, Settings
+from chanops.core.text import xml_safe
+from chanops.services.database import Database
+from chanops.services.feed import NOTHING_YET, TYPES, Feed, hex_titles
+from chanops.services.history import History, Said
+from chanops.services.links import Link, Links
+from chanops.services.pages import Pages
+from chanops.services.replies import Replies
+
+DEADLINE = 20
+NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
+HOUR = timedelta(hours=1)
+ROOT = "https://ops.example/bot"
+PAGES = Pages(ROOT)
+ATOM, DC = "{http://www.w3.org/2005/Atom}", "{http://purl.org/dc/elements/1.1/}"
+RFC_822 = re.compile(
+    r"(Mon|Tue|Wed|Thu|Fri|Sat|Sun), [0-3]\d (Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec) \d{4}"
+    r" [0-2]\d:[0-5]\d:[0-5]\d [+-]\d{4}\Z"
+)
+RFC_3339 = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)\Z")
+
+# Prints what the feed is in a process of its own.
+ELSEWHERE = """
+import hashlib, sys
+from pathlib import Path
+from chanops.core.sections import Settings
+from chanops.services.database import Database
+from chanops.services.feed import Feed
+from chanops.services.history import History
+from chanops.services.links import Links
+from chanops.services.pages import Pages
+database = Database(Path(sys.argv[1]))
+database.start()
+feed = Feed(database, Links(database, History(database), Settings), Settings, Pages(sys.argv[2]))
+feed.start()
+print(*(hashlib.sha256(feed.rendered(form).body).hexdigest() for form in ("rss", "atom")))
+feed.stop()
+database.stop()
+"""
+ADDS = """
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from chanops.core.message import Message
+from chanops.core.sections import Settings
+from chanops.services.database import Database
+from chanops.services.history import History
+from chanops.services.links import Links
+database = Database(Path(sys.argv[1]))
+database.start()
+said = Message("net", "message", "bob", "", "#ops", "from elsewhere", datetime.now(UTC), "from elsewhere")
+Links(database, History(database), Settings).add("http://elsewhere.example", "", said)
+database.stop()
+"""
+
+
+def said(text="look", at=NOON, **more):
+    return Message("net", "message", "alice", "", "#ops", text, at, text)._replace(**more)
+
+
+def link(number=1, title="A read", address="https://example.org/", place=1, at=NOON, **more):
+    line = Said(number, "net", "#ops", at, "alice", "", "message", "look")
+    return Link(number * 10 + place, address, title, place, at, replace(line, **more))
+
+
+def bare(title="Links"):
+    """A feed that renders what it is given."""
+    now = Settings(feed=FeedSettings(title=title))
+    return Feed(None, None, lambda: now, PAGES)
+
+
+class Kept:
+    """A feed of links in a database."""
+
+    def __init__(self, path):
+        self.database = Database(path)
+        self.database.start()
+        self.now = Settings()
+        self.links = Links(self.database, History(self.database), lambda: self.now)
+        self.feed = Feed(self.database, self.links, lambda: self.now, PAGES)
+        self.feed.start()
+
+    def stop(self):
+        self.feed.stop()
+        self.database.stop()
+
+    def add(self, name="a", at=NOON, title="", **more):
+        self.links.add(f"http://{name}.example/", title, said(name, at, **more))
+
+    def titles(self):
+        return [each.findtext("title") for each in items(self.feed.rendered("rss").body)]
+
+
+@pytest.fixture
+def kept(tmp_path, empty_database):
+    folder = tmp_path / "data"
+    folder.mkdir(mode=0o700)
+    path = folder / "chanops.db"
+    path.write_bytes(empty_database.read_bytes())
+    path.chmod(0o600)
+    made = Kept(path)
+    yield made
+    made.stop()
+
+
+def items(rss):
+    return ET.fromstring(rss).findall("channel/item")
+
+
+def entries(atom):
+    return ET.fromstring(atom).findall(f"{ATOM}entry")
+
+
+def mistakes_in_rss(body, url):
+    """What the RSS specification and its best practices find wrong: rssboard.org/rss-profile."""
+    root, found = ET.fromstring(body), []
+    channel = root.find("channel")
+    found += [f"no {name}" for name in ("title", "link", "description") if not (channel.findtext(name) or "").strip()]
+    own = [each for each in channel.findall(f"{ATOM}link") if each.get("rel") == "self"]
+    if [(each.get("href"), each.get("type")) for each in own] != [(url, "application/rss+xml")]:
+        found.append("the self link is not where it was fetched")
+    guids = [item.find("guid") for item in channel.findall("item")]
+    if any(guid is None or guid.get("isPermaLink") != "true" for guid in guids):
+        found.append("no permalink")
+    if len({guid.text for guid in guids}) != len(guids):
+        found.append("a guid twice")
+    if not all(guid.text.startswith(f"{ROOT}/line/") for guid in guids):
+        found.append("a guid elsewhere")
+    for item in channel.findall("item"):
+        for name in ("title", "description", "link", f"{DC}creator"):
+            if not (item.findtext(name) or "").strip():
+                found.append(f"an item without {name}")
+    dates = [each.text for each in root.iter() if each.tag in ("pubDate", "lastBuildDate")]
+    found += [f"no RFC 822 date: {date}" for date in dates if not RFC_822.match(date)]
+    if len(dates) != len(guids) + 1:
+        found.append("a date is missing")
+    for title in re.findall(rb"<title>(.*?)</title>", body, re.DOTALL):
+        if re.search(rb"&(amp|lt|quot|apos);", title):
+            found.append(f"a title with a named reference: {title!r}")
+    if root.tag != "rss" or root.get("version") != "2.0" or len(root) != 1:
+        found.append("no RSS 2.0")
+    return found
+
+
+def mistakes_in_atom(body, url):
+    """What RFC 4287 finds wrong."""
+    root, found = ET.fromstring(body), []
+    if root.tag != f"{ATOM}feed":
+        found.append("no Atom")
+    own = [each for each in root.findall(f"{ATOM}link") if each.get("rel") == "self"]
+    if [(each.get("href"), each.get("type")) for each in own] != [(url, "application/atom+xml")]:
+        found.append("the self link is not where it was fetched")
+    ids = [each.findtext(f"{ATOM}id") for each in (root, *root.findall(f"{ATOM}entry"))]
+    if len(set(ids)) != len(ids) or not all((each or "").startswith(ROOT) for each in ids):
+        found.append(f"ids: {ids}")
+    for each in (root, *root.findall(f"{ATOM}entry")):
+        if not (each.findtext(f"{ATOM}title") or "").strip():
+            found.append("no title")
+        if len(each.findall(f"{ATOM}updated")) != 1:
+            found.append("not one updated")
+    for entry in root.findall(f"{ATOM}entry"):
+        if not (entry.findtext(f"{ATOM}author/{ATOM}name") or "").strip():
+            found.append("an entry without author")
+        if [each.get("type") for each in entry.findall(f"{ATOM}content")] != ["html"]:
+            found.append("no HTML content")
+        if [each.get("rel") for each in entry.findall(f"{ATOM}link")] not in ([None], ["alternate"]):
+            found.append("no link")
+    dates = [each.text for each in root.iter() if each.tag in (f"{ATOM}updated", f"{ATOM}published")]
+    return found + [f"no RFC 3339 date: {date}" for date in dates if not RFC_3339.match(date)]
+
+
+MISTAKES = {"rss": mistakes_in_rss, "atom": mistakes_in_atom}
+
+
+class Elements(HTMLParser):
+    """The elements of a piece of HTML, and its text."""
+
+    def __init__(self, html):
+        super().__init__()
+        self.found, self.text = [], []
+        self.feed(html)
+        self.close()
+
+    def handle_starttag(self, tag, attributes):
+        self.found.append((tag, dict(attributes)))
+
+    def handle_data(self, data):
+        self.text.append(data)
+
+    def handle_comment(self, data):
+        self.found.append(("comment", data))
+
+    handle_decl = handle_pi = unknown_decl = handle_comment
+
+
+MARKUP = [
+    "]]>",
+    "<![CDATA[",
+    "&",
+    "&amp;",
+    "&#x26;",
+    "&lt;",
+    "<",
+    ">",
+    '"',
+    "'",
+    "<script>x</script>",
+    "<!--",
+    "<?xml?>",
+]
+MARKUP += ["<title>", "</title>", "</item>", "</channel></rss>", "{{ 7 * 7 }}", "javascript:alert(1)", "%", "\\"]
+CODES = [
+    "\x02",
+    "\x0304,05",
+    "\x04ff0000",
+    "\x0f",
+    "\x1f",
+    "\x85",
+    "\u2028",
+    "\u202e",
+    "\u200b",
+    "\ufeff",
+    "\ufffe",
+    "\0",
+]
+CODES += [
+    "\uffff",
+    "\ud800",
+    "\udfff",
+    "\U0001f600",
+    "\U0010ffff",
+    "é",
+    "e\u0301",
+    "\r",
+    "\n",
+    "\r\n",
+    "\t",
+    " ",
+    "\x7f",
+]
+PIECES = st.sampled_from(MARKUP + CODES)
+TEXT = st.lists(PIECES | st.text(st.characters(exclude_categories=[]), max_size=5), max_size=8).map("".join)
+LINKS = st.lists(
+    st.builds(
+        lambda title, nick, text, channel, place: (title, nick, text, channel, place),
+        *[TEXT] * 4, st.integers(1, 3),
+    ), max_size=3)  # fmt: skip
+
+
+@settings(max_examples=300, deadline=None)
+@given(LINKS, TEXT)
+def test_any_text_leaves_a_valid_feed_and_is_in_it(texts, named):
+    given_links = [
+        link(number, title, place=place, nick=nick, text=text, channel=channel)
+        for number, (title, nick, text, channel, place) in enumerate(texts, 1)
+    ]
+    for form, kind in (("rss", items), ("atom", entries)):
+        body = bare(named).render(form, given_links).body
+        assert MISTAKES[form](body, f"{ROOT}/feed.{form}") == []
+        found = kind(body)
+        assert len(found) == len(given_links)
+        parsed = feedparser.parse(body)
+        assert not parsed.bozo, parsed.bozo_exception
+        assert len(parsed.entries) == len(given_links)
+        space = "" if form == "rss" else ATOM
+        for each, expected in zip(found, given_links, strict=True):
+            title, nick = xml_safe(expected.named), xml_safe(expected.said.nick)
+            assert each.findtext(f"{space}title") == (title if title.strip() else expected.address)
+            shown = each.findtext(f"{DC}creator") if form == "rss" else each.findtext(f"{ATOM}author/{ATOM}name")
+            assert shown == (nick if nick.strip() else "?")
+            html = Elements(each.findtext("description") if form == "rss" else each.findtext(f"{ATOM}content"))
+            line = f"{ROOT}/line/{expected.said.id}"
+            assert html.found == [
+                ("p", {}), ("a", {"href": expected.address}), ("blockquote", {}), ("p", {}), ("a", {"href": line})
+            ]  # fmt: skip
+
+
+def test_a_feed_of_nothing_is_valid_and_old():
+    for form, mistakes in MISTAKES.items():
+        made = bare().render(form, [])
+        assert mistakes(made.body, f"{ROOT}/feed.{form}") == []
+        assert not feedparser.parse(made.body).bozo
+        assert made.changed == NOTHING_YET
+
+
+def test_a_feed_without_title_bears_its_address():
+    assert ET.fromstring(bare("").render("rss", []).body).findtext("channel/title") == f"{ROOT}/"
+
+
+@pytest.mark.parametrize("form", TYPES)
+def test_every_code_point_can_be_in_a_title(form):
+    every = [chr(number) for number in range(0x11000) if not chr(number).isspace()]
+    texts = ["".join(every[start : start + 1024]) for start in range(0, len(every), 1024)]
+    body = bare().render(form, [link(number, f"x{text}") for number, text in enumerate(texts, 1)]).body
+    found = [each.text for each in ET.fromstring(body).iter() if each.tag in (f"{ATOM}title", "title")]
+    assert found[1:] == [xml_safe(f"x{text}") for text in texts]
+
+
+def test_what_a_subscriber_reads():
+    made = link(7, "Limits & <rules>", "https://example.org/?a=1&b=2", text="\x02look\x02 <here>", nick="al<i>ce")
+    parsed = feedparser.parse(bare("Links & more").render("atom", [made]).body)
+    [entry] = parsed.entries
+    assert parsed.feed.title == "Links & more"
+    assert (entry.title, entry.link, entry.author) == ("Limits & <rules>", made.address, "al<i>ce")
+    assert (entry.id, entry.published) == (f"{ROOT}/line/7", "2026-11-21T12:00:00+00:00")
+    assert entry.content[0].value == (
+        '<p><a href="https://example.org/?a=1&amp;b=2">https://example.org/?a=1&amp;b=2</a></p>'
+        "<blockquote>&lt;al&lt;i&gt;ce&gt; look &lt;here&gt;</blockquote>"
+        f'<p><a href="{ROOT}/line/7">#ops on net, 2026-11-21 12:00 UTC</a></p>'
+    )
+    [item] = feedparser.parse(bare().render("rss", [made]).body).entries
+    assert (item.link, item.author, item.id, item.guidislink) == (made.address, "al<i>ce", f"{ROOT}/line/7", False)
+
+
+@pytest.mark.parametrize(
+    ("written", "expected"),
+    [
+        (b"<title>a &amp; b</title>", b"<title>a &#x26; b</title>"),
+        (b"<title>a &lt;b&gt;</title>", b"<title>a &#x3C;b&gt;</title>"),
+        (b"<title>&amp;amp;</title>", b"<title>&#x26;amp;</title>"),
+        (b"<title>a\nb &amp;</title>", b"<title>a\nb &#x26;</title>"),
+        (b"<title></title><link>?a&amp;b</link>", b"<title></title><link>?a&amp;b</link>"),
+        (b"<d>&lt;title&gt;&amp;&lt;/title&gt;</d>", b"<d>&lt;title&gt;&amp;&lt;/title&gt;</d>"),
+    ],
+)
+def test_titles_and_nothing_else_get_hex_references(written, expected):
+    assert hex_titles(written).replace(b"&#x3E;", b"&gt;") == expected
+
+
+def test_the_second_link_of_a_line_has_its_own_guid_on_the_same_page():
+    body = bare().render("rss", [link(5, place=1), link(5, place=2), link(6, place=1)]).body
+    assert [item.findtext("guid") for item in items(body)] == [
+        f"{ROOT}/line/5", f"{ROOT}/line/5#2", f"{ROOT}/line/6"
+    ]  # fmt: skip
+
+
+def test_the_date_of_the_feed_is_that_of_its_newest_change_in_whole_seconds():
+    newest = [
+        link(1, at=NOON),
+        replace(link(2, at=NOON - HOUR), changed=NOON + timedelta(seconds=9.7)),
+        link(3, at=NOON),
+    ]
+    made = bare().render("atom", newest)
+    assert made.changed == NOON + timedelta(seconds=9)
+    assert ET.fromstring(made.body).findtext(f"{ATOM}updated") == "2026-11-21T12:00:09+00:00"
+
+
+@pytest.mark.parametrize("form", TYPES)
+def test_the_same_links_are_the_same_bytes_with_the_same_etag(form):
+    first, second = (bare().render(form, [link(1), link(2)]) for _ in range(2))
+    assert first == second
+    assert re.fullmatch(r'"[0-9a-f]{32}"', first.etag)
+    assert first.kind == f"application/{form}+xml; charset=utf-8"
+    assert bare().render(form, [link(1), link(3)]).etag != first.etag
+
+
+def test_another_process_in_another_place_makes_the_same_bytes(kept):
+    for number in range(5):
+        kept.add(f"n{number}", NOON + timedelta(seconds=number, milliseconds=123), "Title & <more> é")
+    expected = [hashlib.sha256(kept.feed.rendered(form).body).hexdigest() for form in ("rss", "atom")]
+    for more in ({"PYTHONHASHSEED": "1", "TZ": "Asia/Tokyo"}, {"PYTHONHASHSEED": "2", "LC_ALL": "C"}):
+        told = subprocess.run(
+            [sys.executable, "-c", ELSEWHERE, kept.database.path, ROOT],
+            env={**os.environ, **more}, capture_output=True, text=True, timeout=DEADLINE, check=True,
+        )  # fmt: skip
+        assert told.stdout.split() == expected
+
+
+def test_the_locale_of_the_process_is_as_before_after_many_threads_have_rendered(kept):
+    before, interval = locale.setlocale(locale.LC_ALL), sys.getswitchinterval()
+    failed = []
+
+    def work(who):
+        try:
+            for number in range(10):
+                kept.add(f"{who}{number}", NOON + timedelta(seconds=number))
+                assert len(items(kept.feed.rendered("rss").body)) >= number
+        except Exception as error:  # noqa: BLE001  shown in the thread of the test
+            failed.append(error)
+
+    try:
+        locale.setlocale(locale.LC_ALL, "C.UTF-8")
+        sys.setswitchinterval(1e-6)  # so that threads meet in the middle of things
+        threads = [threading.Thread(target=work, args=(who,)) for who in "abcd"]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(DEADLINE)
+        assert failed == []
+        assert locale.setlocale(locale.LC_ALL) == "C.UTF-8"
+    finally:
+        sys.setswitchinterval(interval)
+        locale.setlocale(locale.LC_ALL, before)
+    assert len(kept.titles()) == 40
+
+
+def test_what_has_not_changed_is_not_made_again(kept):
+    kept.add("a")
+    made = {form: kept.feed.rendered(form) for form in TYPES}
+    Replies(kept.database).keep("something", "else was written")
+    kept.links.mention("http://a.example/", said("again", NOON + HOUR))
+    kept.database.write(lambda connection: None).result(DEADLINE)
+    kept.now = replace(kept.now)
+    for form in TYPES:
+        assert kept.feed.rendered(form) is made[form]
+        assert kept.feed.current(form) is made[form]
+
+
+def test_each_change_is_in_the_feed_at_once(kept):
+    assert kept.titles() == []
+    kept.add("a")
+    assert kept.titles() == ["a"]
+    kept.add("b", NOON + HOUR)
+    assert kept.titles() == ["b", "a"]
+    kept.add("a", NOON + HOUR / 2, "A title given later, by a clock that is behind")
+    assert kept.titles() == ["b", "A title given later, by a clock that is behind"]
+
+
+def test_what_another_process_wrote_is_in_the_feed_at_once(kept):
+    kept.add("a")
+    before = kept.feed.rendered("rss")
+    subprocess.run([sys.executable, "-c", ADDS, kept.database.path], timeout=DEADLINE, check=True)
+    assert kept.feed.current("rss") is None
+    assert kept.feed.rendered("rss") is not before
+    assert kept.titles() == ["from elsewhere", "a"]
+
+
+def test_a_change_of_the_settings_shows_at_once(kept):
+    for number in range(9):
+        kept.add(f"n{number}", NOON + timedelta(seconds=number))
+    assert len(kept.titles()) == 9
+    kept.now = Settings(feed=FeedSettings(items=3, title="Other links"))
+    assert kept.titles() == ["n8", "n7", "n6"]
+    assert ET.fromstring(kept.feed.rendered("atom").body).findtext(f"{ATOM}title") == "Other links"
+
+
+def test_a_channel_that_is_hidden_is_gone_at_once_and_back_at_once(kept):
+    kept.add("secret", channel="#cabal")
+    kept.add("open")
+    assert kept.titles() == ["open", "secret"]
+    kept.now = Settings(channels={"#cabal": ChannelSettings(feed=False)})
+    assert kept.feed.current("rss") is None
+    assert kept.titles() == ["open"]
+    assert b"secret" not in kept.feed.rendered("atom").body
+    kept.now = Settings()
+    assert kept.titles() == ["open", "secret"]
+
+
+def test_a_feed_that_could_not_be_made_is_made_as_soon_as_it_can_be(kept):
+    kept.add("a")
+    with kept.database.engine.connect() as connection:
+        connection.exec_driver_sql("ALTER TABLE lines RENAME TO elsewhere")
+        for _ in range(2):
+            with pytest.raises(OperationalError):
+                kept.feed.rendered("rss")
+        assert kept.feed.current("rss") is None
+        connection.exec_driver_sql("ALTER TABLE elsewhere RENAME TO lines")
+    assert kept.titles() == ["a"]
+
+
+def test_who_must_not_wait_gets_the_feed_from_memory_or_nothing(kept):
+    assert kept.feed.current("rss") is None
+    made = kept.feed.rendered("rss")
+    assert kept.feed.current("rss") is made
+    with kept.feed.lock:
+        assert kept.feed.current("rss") is None
+    kept.add("a")
+    assert kept.feed.current("rss") is None
