@@ -43,10 +43,20 @@ def test_whatever_has_lines_is_said_line_by_line(result, lines):
 
 
 @pytest.mark.parametrize(
-    "result", [b"bytes", 42, 4.2, True, object(), ["fine", b"bytes"], [1], bytearray(b"x"), lambda: "x"]
+    ("result", "name"),
+    [
+        (b"bytes", "bytes"),
+        (42, "int"),
+        (4.2, "float"),
+        (True, "bool"),
+        (object(), "object"),
+        (["fine", b"bytes"], "bytes"),
+        ([1], "int"),
+        (len, "builtin_function_or_method"),
+    ],
 )
-def test_what_cannot_be_said_is_a_bug_that_says_how_to_mend_it(result):
-    with pytest.raises(NotALine, match=r"^returned \w+: return a line, yield lines, or return nothing$"):
+def test_what_cannot_be_said_is_a_bug_that_says_how_to_mend_it(result, name):
+    with pytest.raises(NotALine, match=rf"^returned {name}: return a line, yield lines, or return nothing$"):
         said_and_kept(result)
 
 

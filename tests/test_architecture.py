@@ -171,7 +171,9 @@ def test_a_room_is_small_and_says_what_it_is_for(name):
             assert node.end_lineno - node.lineno < MOST_FUNCTION, f"{name}:{node.lineno}"
         if isinstance(node, ast.ClassDef):
             methods = [each for each in node.body if isinstance(each, ast.FunctionDef | ast.AsyncFunctionDef)]
-            assert len(methods) <= MOST_METHODS or name in ("chanops.app", "chanops.irc.client"), f"{name}:{node.lineno}"
+            assert len(methods) <= MOST_METHODS or name in ("chanops.app", "chanops.irc.client"), (
+                f"{name}:{node.lineno}"
+            )
 
 
 def test_a_broad_except_stands_only_where_the_table_says():

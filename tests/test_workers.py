@@ -1,6 +1,5 @@
 """Threads for plugins: order within a lane, fairness between them, limits, and leaving in time."""
 
-import logging
 import random
 import sys
 import threading
@@ -70,18 +69,18 @@ def test_what_is_in_one_lane_runs_in_order(workers):
 
 
 def test_two_tasks_of_one_lane_never_run_at_once(workers):
-    running, most = [], []
+    running, most, pause = [], [], threading.Event()
 
     def task():
         running.append(1)
+        pause.wait(0.0001)
         most.append(len(running))
-        sys.intern("x")
         running.pop()
 
-    for _ in range(1000):
+    for _ in range(200):
         assert workers.submit("lane", "plugin", task)
     assert workers.finish(SOON)
-    assert most == [1] * 1000
+    assert most == [1] * 200
 
 
 def test_a_slow_task_does_not_delay_other_lanes(workers):
@@ -123,10 +122,9 @@ def test_a_task_that_raises_does_not_lose_the_thread(make, caplog, error):
     ran = threading.Event()
     workers.submit("lane", "plugin", bad)
     workers.submit("lane", "plugin", ran.set)
-    with caplog.at_level(logging.CRITICAL, "other"):
-        assert ran.wait(SOON)
+    assert ran.wait(SOON)
     assert workers.finish(SOON)
-    assert type(error).__name__ in caplog.text
+    assert [each.exc_info[1] for each in caplog.records] == [error]
     assert workers.threads == 1
 
 
@@ -181,19 +179,16 @@ def test_it_is_busy_while_a_full_lane_is_worked_off(make):
     for _ in range(HIGH - 1):
         workers.submit("lane", "plugin", task)
     assert not workers.busy()
-    for _ in range(AT_MOST_TAKEN):
+    for _ in range(AT_ONCE):
         workers.submit("lane", "plugin", task)
     step.release()
     assert done.acquire(timeout=SOON)
     assert workers.busy()
     assert not relieved.is_set()
-    step.release(HIGH + AT_MOST_TAKEN)
+    step.release(HIGH + AT_ONCE)
     assert relieved.wait(SOON)
     assert workers.finish(SOON)
     assert not workers.busy()
-
-
-AT_MOST_TAKEN = 100  # tasks that a thread may have taken out of the lane before the first has run
 
 
 def test_a_plugin_that_hangs_does_not_make_it_busy_for_ever(workers):
@@ -257,7 +252,7 @@ def test_when_stuck_calls_come_back_there_are_as_many_threads_as_before(make):
 
 
 def test_a_thread_too_many_that_leaves_takes_no_task_with_it(make):
-    workers = make(2, patience=0.5)
+    workers = make(2, patience=1.0)
     first, second, ran = threading.Event(), threading.Event(), threading.Event()
     workers.submit("lane", "hung", lambda: first.wait(SOON))
     workers.submit("lane", "hung", lambda: (second.set(), workers.let_go.wait(SOON)))

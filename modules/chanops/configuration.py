@@ -2,6 +2,7 @@
 
 import configparser
 import os
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from chanops.services.files import private
 
 PLACES = ("config.ini", "~/.config/chanops/config.ini", "/etc/chanops/config.ini")
 MOST_SECRET = 65536
+ENCODING = "utf-8-sig"  # some editors begin a file with a mark
 
 
 @dataclass(frozen=True)
@@ -23,7 +25,7 @@ class Configuration:
 
     def beside(self, path: str) -> Path:
         """A path from the file; a relative one starts where the file is."""
-        return (self.path.parent / Path(path).expanduser()).resolve()
+        return Path(os.path.realpath(self.path.parent / expanded(path)))
 
     def reveal(self, kind: str, value: str) -> str:
         """A secret from where its key says it is."""
@@ -33,7 +35,7 @@ class Configuration:
 def find(given: str | None) -> Path:
     """The file to read: the one that was named, else the first that is there."""
     if given:
-        return Path(given).expanduser()
+        return expanded(given)
     for place in PLACES:
         if Path(place).expanduser().exists():
             return Path(place).expanduser()
@@ -45,10 +47,10 @@ def find(given: str | None) -> Path:
 
 def read(path: Path) -> Configuration:
     """The configuration in a file. Raises Problem with what is wrong and how to mend it."""
-    path = path.resolve()
+    path = Path(os.path.realpath(path))
     try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
+        text = path.read_text(encoding=ENCODING)
+    except (OSError, ValueError) as error:
         raise Problem(f"{path}: {getattr(error, 'strerror', None) or 'it is not UTF-8 text'}") from None
     private(path, "the configuration, which may hold secrets")
     try:
@@ -57,25 +59,33 @@ def read(path: Path) -> Configuration:
         raise Problem(f"{path}: {problem}") from None
 
 
+class Parser(configparser.RawConfigParser):
+    """Takes a line for a section only if it is one to its end, so that nothing behind it is lost unseen."""
+
+    SECTCRE = re.compile(r"\[(?P<header>.+)\]\Z")
+
+
 def sections_of(text: str) -> dict[str, dict[str, str]]:
     """The sections of an INI text.
 
     A comment is a line with # or ; at its very beginning: an indented #ops is a channel, not a comment.
     """
-    lines = ["" if line.startswith(("#", ";")) else line for line in text.splitlines()]
-    parser = configparser.RawConfigParser(
-        delimiters=("=",), comment_prefixes=(), empty_lines_in_values=False, default_section="\0"
-    )
+    lines = [(number, line) for number, line in enumerate(text.split("\n"), 1) if not line.startswith(("#", ";"))]
+    parser = Parser(delimiters=("=",), comment_prefixes=(), empty_lines_in_values=False, default_section="\0")
+
+    def at(number: int | None) -> str:
+        return f"line {lines[(number or 1) - 1][0]}"
+
     try:
-        parser.read_string("\n".join(lines))
+        parser.read_string("\n".join(line for _, line in lines))
     except configparser.MissingSectionHeaderError as error:
-        raise Problem(f"line {error.lineno}: a key stands before the first [section]") from None
+        raise Problem(f"{at(error.lineno)}: a key stands before the first [section]") from None
     except configparser.DuplicateSectionError as error:
-        raise Problem(f"line {error.lineno}: [{error.section}] is there twice: make one of them") from None
+        raise Problem(f"{at(error.lineno)}: [{error.section}] is there twice: make one of them") from None
     except configparser.DuplicateOptionError as error:
-        raise Problem(f"line {error.lineno}: [{error.section}] {error.option} is there twice") from None
+        raise Problem(f"{at(error.lineno)}: [{error.section}] {error.option} is there twice") from None
     except configparser.ParsingError as error:
-        raise Problem(f"line {error.errors[0][0]}: neither a [section] nor `key = value`") from None
+        raise Problem(f"{at(error.errors[0][0])}: neither a [section] nor `key = value`") from None
     return {section: dict(parser[section]) for section in parser.sections()}
 
 
@@ -87,12 +97,20 @@ def revealer(folder: Path) -> Reveal:
             if value not in os.environ:
                 raise Problem(f"the environment has no {value}")
             return os.environ[value]
-        path = folder / Path(value).expanduser()
+        path = folder / expanded(value)
         try:
-            secret = path.read_text(encoding="utf-8")[:MOST_SECRET].rstrip("\r\n")
-        except (OSError, UnicodeDecodeError) as error:
+            secret = path.read_text(encoding=ENCODING)[:MOST_SECRET].rstrip("\r\n")
+        except (OSError, ValueError) as error:
             raise Problem(f"{path}: {getattr(error, 'strerror', None) or 'it is not UTF-8 text'}") from None
         private(path, "the secret")
         return secret
 
     return reveal
+
+
+def expanded(path: str) -> Path:
+    """A path in which ~ may stand for a home folder."""
+    try:
+        return Path(path).expanduser()
+    except RuntimeError:
+        raise Problem(f"{path}: there is no such user") from None

@@ -210,6 +210,17 @@ def test_nobody_can_void_what_somebody_else_has_waiting(plans):
     assert plans.done == ["a"]
 
 
+def test_three_wrong_codes_void_nothing_but_one_s_own(plans):
+    bob, elsewhere = ALICE._replace(account="bob"), ALICE._replace(channel="#other")
+    codes = [plans.ask(said=said) for said in (ALICE, bob, elsewhere)]
+    for _ in range(3):
+        assert plans.refuses(WRONG, bob)
+    assert plans.refuses(codes[1], bob)
+    plans.confirmations.carry_out(codes[0], ALICE)
+    plans.confirmations.carry_out(codes[2], elsewhere)
+    assert plans.done == ["a", "a"]
+
+
 def test_an_old_plan_is_not_kept(plans):
     for number in range(100):
         plans.ask(said=ALICE._replace(account=f"a{number}"))

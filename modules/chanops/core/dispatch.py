@@ -69,7 +69,9 @@ def unknown(nearest: str, name: str, said: Message, rules: Rules) -> Answer | No
     """In a channel only a near miss is answered: other bots may share the prefix."""
     if nearest:
         return Answer(f"no {rules.prefix}{name}; did you mean {rules.prefix}{nearest}?", guess=True)
-    return None if said.channel else Answer(f"no {rules.prefix}{name}; {rules.prefix}help lists what there is", guess=True)
+    return (
+        None if said.channel else Answer(f"no {rules.prefix}{name}; {rules.prefix}help lists what there is", guess=True)
+    )
 
 
 def refused(command: Command, said: Message, roles: Roles) -> str:

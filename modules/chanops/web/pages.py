@@ -67,7 +67,10 @@ class Site:
             Route("/feed.atom", self.atom),
             Mount("/static", StaticFiles(packages=[("chanops.web", "static")])),
         ]
-        return with_headers(Starlette(routes=routes, exception_handlers={404: self.missing}))
+        app = Starlette(routes=routes, exception_handlers={404: self.missing})
+        # Else /feed.rss/ would lead to /feed.rss at whatever host the request named.
+        app.router.redirect_slashes = False
+        return with_headers(app)
 
     def page(self, template: str, status: int = 200, **values: Any) -> HTMLResponse:
         """A page from a template."""
@@ -122,15 +125,15 @@ class Site:
 
 def has_it(request: Request, made: Rendered) -> bool:
     """Whether the reader has these very bytes: by ETag, else by date (RFC 9110, 13.1)."""
-    tags = request.headers.get("if-none-match")
-    if tags is not None:
+    tags = ",".join(request.headers.getlist("if-none-match"))
+    if tags:
         return tags.strip() == "*" or made.etag in {tag.strip().removeprefix("W/") for tag in tags.split(",")}
     since = request.headers.get("if-modified-since")
     if since is None:
         return False
     try:
         return made.changed <= parsedate_to_datetime(since)
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, OverflowError):
         return False
 
 
