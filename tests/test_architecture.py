@@ -63,6 +63,8 @@ BROAD_EXCEPTS = {
     "demo": 1,  # the bot's thread hands its error to the one that waits
 }
 MOST_LINES, MOST_FUNCTION, MOST_METHODS = 300, 50, 20
+# What holds all parts, and what holds a connection together.
+CENTRES = ("chanops.app", "chanops.irc.client")
 
 
 def trees():
@@ -171,9 +173,7 @@ def test_a_room_is_small_and_says_what_it_is_for(name):
             assert node.end_lineno - node.lineno < MOST_FUNCTION, f"{name}:{node.lineno}"
         if isinstance(node, ast.ClassDef):
             methods = [each for each in node.body if isinstance(each, ast.FunctionDef | ast.AsyncFunctionDef)]
-            assert len(methods) <= MOST_METHODS or name in ("chanops.app", "chanops.irc.client"), (
-                f"{name}:{node.lineno}"
-            )
+            assert len(methods) <= MOST_METHODS + 5 * (name in CENTRES), f"{name}:{node.lineno}"
 
 
 def test_a_broad_except_stands_only_where_the_table_says():

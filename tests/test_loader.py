@@ -1,6 +1,8 @@
 """Finding plugins: three places with equal rights, what is refused and in which words, and loading anew."""
 
+import importlib.util
 import inspect
+import marshal
 import os
 import sys
 import textwrap
@@ -10,6 +12,7 @@ import pytest
 
 from chanops import Message
 from chanops.core.access import Roles
+from chanops.core.book import Plugin
 from chanops.core.errors import Problem
 from chanops.core.schedule import Schedule
 from chanops.core.sections import Settings
@@ -158,12 +161,13 @@ def test_all_that_a_plugin_marks_is_found(folder):
 def test_a_package_in_several_files_is_loaded_anew_with_all_of_them(tmp_path):
     package = tmp_path / "site" / "weather"
     package.mkdir(parents=True)
-    write(package / "__init__.py", "from chanops import command\nfrom weather.sky import blue\ncommand('sky')(blue)\n")
-    write(package / "sky.py", "from chanops import command\n@command('sky')\ndef blue():\n    return 'blue'\n")
-    install(tmp_path / "site", "weather", "entry", "from weather.sky import blue\n", entry="sky")
-    write(tmp_path / "site" / "weather-1.0.dist-info" / "entry_points.txt", f"[{GROUP}]\nsky = weather.sky\n")
+    main = "from chanops import command\nfrom weather.sky import blue\n@command('sky')\ndef sky(): return blue()\n"
+    write(package / "__init__.py", main)
+    write(package / "sky.py", "def blue(): return 'blue'\n")
+    install(tmp_path / "site", "weather-plugin", "unused", "", entry="sky")
+    write(tmp_path / "site" / "weather_plugin-1.0.dist-info" / "entry_points.txt", f"[{GROUP}]\nsky = weather\n")
     first = loaded().by_name["sky"].function
-    write(package / "sky.py", "from chanops import command\n@command('sky')\ndef blue():\n    return 'grey today'\n")
+    write(package / "sky.py", "def blue(): return 'grey today'\n")
     assert loaded().by_name["sky"].function() == "grey today"
     assert first() == "blue"
 
@@ -595,7 +599,9 @@ def ours():
     "broken", ["1 / 0\n", "def f(:\n", UP.format("links"), UP.format("Up!"), "import sys\nsys.exit()\n"]
 )
 def test_where_one_file_is_broken_all_stays_as_it_was(tmp_path, folder, broken):
-    text = "from chanops import command\n@command('{}')\ndef f():\n    import sys\n    return sys.modules[__name__].N\nN = {}\n"
+    text = (
+        "import sys\nfrom chanops import command\nN = {1}\n@command('{0}')\ndef f(): return sys.modules[__name__].N\n"
+    )
     write(folder / "a.py", text.format("a", 1))
     install(tmp_path / "site", "theirs", "theirs", text.format("t", 1))
     book = loaded(folder)
@@ -622,7 +628,8 @@ def test_a_first_load_that_fails_leaves_nothing_behind(folder):
     assert not [name for name in sys.modules if name.startswith(OWN)]
 
 
-def test_new_code_is_taken_though_size_and_time_are_the_same(folder):
+def test_new_code_is_taken_though_size_and_time_are_the_same(folder, monkeypatch):
+    monkeypatch.setattr(sys, "dont_write_bytecode", False)
     path, same = folder / "a.py", (1_700_000_000, 1_700_000_000)
     for number in range(10, 20):
         write(path, f"from chanops import command\n@command('n')\ndef n():\n    return {number}\n")
@@ -630,16 +637,14 @@ def test_new_code_is_taken_though_size_and_time_are_the_same(folder):
         assert loaded(folder).by_name["n"].function() == number
 
 
-def test_nothing_is_written_into_a_folder_of_plugins_nor_old_code_read_from_it(folder):
+def test_nothing_is_written_into_a_folder_of_plugins_nor_old_code_read_from_it(folder, monkeypatch):
+    monkeypatch.setattr(sys, "dont_write_bytecode", False)
     path = write(folder / "a.py", UP.format("old"))
     cached = folder / "__pycache__"
     cached.mkdir()
     stamp = int(path.stat().st_mtime)
     code = compile(UP.format("bad"), str(path), "exec")
     header = (0, stamp, path.stat().st_size)
-    import importlib.util
-    import marshal
-
     pyc = importlib.util.MAGIC_NUMBER + b"".join(n.to_bytes(4, "little") for n in header) + marshal.dumps(code)
     (cached / f"a.{sys.implementation.cache_tag}.pyc").write_bytes(pyc)
     assert "old" in loaded(folder).by_name
@@ -651,7 +656,8 @@ def test_nothing_is_written_into_a_folder_of_plugins_nor_old_code_read_from_it(f
 def test_what_a_module_remembered_is_forgotten_but_old_functions_keep_theirs(folder):
     write(
         folder / "counter.py",
-        "from chanops import command\nseen = []\n@command('count')\ndef count():\n    seen.append(1)\n    return len(seen)\n",
+        "from chanops import command\nseen = []\n"
+        "@command('count')\ndef count():\n    seen.append(1)\n    return len(seen)\n",
     )
     first = loaded(folder).by_name["count"].function
     assert (first(), first()) == (1, 2)
@@ -677,7 +683,7 @@ def test_a_module_may_be_adapted_and_then_is_not_read_for_marks(folder):
 
     def adapt(module, name, origin):
         seen.append((module.__name__, name, origin))
-        return type(plugin_of(loaded(), "help"))(name, origin, "adapted") if name == "old" else None
+        return Plugin(name, origin, "adapted") if name == "old" else None
 
     book = loaded(folder, adapt=adapt)
     assert seen == [(f"{OWN}.{name}", name, f"{folder}/{name}.py") for name in ("new", "old")]
@@ -723,6 +729,13 @@ def test_a_real_module_of_that_name_wins(tmp_path, folder, place):
     for _ in range(2):
         assert loaded(folder, shims={"oldlib": shim("oldlib")}).by_name["who"].function() == "real"
     assert sys.modules["oldlib"].who == "real"
+
+
+def test_a_module_that_was_made_by_hand_wins_too(folder):
+    sys.modules["oldlib"] = shim("oldlib")
+    sys.modules["oldlib"].who = "by hand"
+    write(folder / "a.py", USES)
+    assert loaded(folder, shims={"oldlib": shim("oldlib")}).by_name["who"].function() == "by hand"
 
 
 def test_a_mere_folder_of_that_name_does_not_hide_the_shim(tmp_path, folder):

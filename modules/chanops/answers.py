@@ -4,11 +4,13 @@ from collections.abc import Callable, Generator, Iterable
 from contextlib import closing
 from typing import Any
 
+from chanops.core.message import Message
 from chanops.core.text import lines_of, shorten
 
 MOST_LINES = 8
 MOST_KEPT = 10_000
 MOST_BYTES = 1_000_000
+MOST_TAKEN = 100_000  # also of what has no line in it
 LINE_BYTES = 350  # what surely fits one IRC line; a longer one counts as several
 
 
@@ -22,9 +24,11 @@ def lines_in(result: Any) -> Generator[str, None, None]:
         return
     if isinstance(result, str):
         yield from lines_of(result)
-    elif isinstance(result, Iterable) and not isinstance(result, bytes):
+    elif isinstance(result, Iterable) and not isinstance(result, bytes | Message):
         try:
-            for each in result:
+            for number, each in enumerate(result):
+                if number > MOST_TAKEN:
+                    raise NotALine(f"yielded {MOST_TAKEN:,} times: it seems to have no end")
                 yield from lines_in(each)
         finally:
             if isinstance(result, Generator):

@@ -10,7 +10,7 @@ import pkgutil
 import stat
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -22,7 +22,7 @@ from chanops.core.book import Book, Command, Listener, Plugin, Timed
 from chanops.core.errors import Problem
 from chanops.core.plugin import NAME, CommandMark, HearsMark, Mark, OnMark, ScheduleMark, SettingsMark, marks_of
 from chanops.core.sections import SINGLE
-from chanops.core.settings import keys_of
+from chanops.core.settings import checked
 from chanops.core.signature import Signature, signature_of
 from chanops.core.text import shorten
 
@@ -185,6 +185,7 @@ def from_file(source: Source, shims: Mapping[str, ModuleType]) -> ModuleType:
     spec.has_location = True
     module = importlib.util.module_from_spec(spec)
     sys.modules[source.module] = module
+    sys.modules.setdefault(OWN, ModuleType(OWN))  # pickle imports a class's module by its full name
     missing = {name: shim for name, shim in shims.items() if nobody_has(name)}
     sys.modules.update(missing)
     try:
@@ -244,7 +245,8 @@ class Parts:
             raise Problem(f"{cls.__name__}: [{name}] is the bot's own section: call yours something else")
         if name in self.sections:
             raise Problem(f"{cls.__name__}: [{name}] is {self.sections[name].__name__} already: rename one")
-        keys_of(cls)  # raises where the configuration could not hold what it has
+        with suppress(Problem):  # a key may have to be given; but each must have a type that can be checked
+            checked(cls, name, {}, lambda *_: "")
         self.sections[name] = cls
 
 

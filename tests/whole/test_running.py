@@ -247,18 +247,19 @@ def test_sighup_reloads_all_or_nothing(stage):
 
 
 def test_what_runs_at_times_starts_and_ends_with_a_reload(stage):
-    bot, alice, _, _ = stage
+    bot, alice, mallory, _ = stage
     path = bot.folder / "plugins" / "clock.py"
     path.write_text(
         "from chanops import Message, every, on\n"
         '@every("1s", to="#ops")\ndef tick(): return "tick"\n'
-        '@on("topic")\ndef topic(*, said: Message): return f"{said.nick} wrote: {said.text}"\n'
+        '@on("part")\ndef gone(*, said: Message): return f"{said.nick} has gone: {said.text}"\n'
     )
     talk(alice, ".reload", "reloaded .*new: clock")
     for _ in range(2):
         alice.expect("PRIVMSG #ops :tick")
-    alice.send("TOPIC #ops :all is well")
-    alice.expect("PRIVMSG #ops :alice wrote: all is well")
+    mallory.send("PART #ops :for tea")
+    alice.expect("PRIVMSG #ops :mallory has gone: .?for tea")
+    mallory.join(CHANNEL)
     path.unlink()
     talk(alice, ".reload", "reloaded .*gone: clock")
     alice.barrier()

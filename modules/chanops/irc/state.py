@@ -18,6 +18,7 @@ TELLING = {"server-time", "batch"}  # a time alone is not enough: what is played
 REMEMBERED = 4096
 EVENTS = {"PRIVMSG": "message", "NOTICE": "notice"}
 SPOKEN = ("PRIVMSG", "NOTICE")
+OURS = ("message", "action", "start", "time")
 # Which parameter names the channel; lines to a nick, or to nobody, have none.
 CHANNEL_AT = {"PRIVMSG": 0, "NOTICE": 0, "JOIN": 0, "PART": 0, "KICK": 0, "TOPIC": 0, "MODE": 0, "INVITE": 1}
 
@@ -194,8 +195,9 @@ class State:
 
 
 def event_name(command: str) -> str:
-    """The name of an event: "join" for JOIN, "welcome" for 001."""
-    return str(irc.events.numeric.get(command, command.lower()))
+    """The name of an event: "join" for JOIN, "welcome" for 001; a server cannot make up the bot's own."""
+    name = str(irc.events.numeric.get(command, command.lower()))
+    return f"raw-{name}" if name in OURS else name
 
 
 def said_at(stamp: str, clock: datetime) -> datetime:
