@@ -406,7 +406,7 @@ def test_a_mention_does_not_wait_for_the_writer_until_very_many_wait(kept):
     assert kept.count("links") == SLOWER + 1
 
 
-def test_a_batch_that_fails_is_put_back_and_stored_with_the_next(kept):
+def test_a_batch_that_fails_is_put_back_and_stored_with_the_next(kept, caplog):
     with kept.database.engine.connect() as connection:
         connection.exec_driver_sql("ALTER TABLE links RENAME TO elsewhere")
         go = kept.held()
@@ -418,6 +418,7 @@ def test_a_batch_that_fails_is_put_back_and_stored_with_the_next(kept):
         assert (kept.count("elsewhere"), kept.count("lines")) == (0, 0)
         with pytest.raises(Problem, match="no such table"):
             kept.links.add(READ, "", line())
+        assert len(caplog.records) == 2  # one attempt each: what fails is not tried again and again
         connection.exec_driver_sql("ALTER TABLE elsewhere RENAME TO links")
     kept.links.mention("http://example.org/last", line("last"))
     kept.database.stop()

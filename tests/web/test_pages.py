@@ -209,7 +209,7 @@ def test_a_head_request_gets_the_same_headers_and_no_body(served, routes):
         assert head.lasting == full.lasting
 
 
-@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE", "PROPFIND", "BREW"])
+@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE", "PROPFIND", "REPORT"])
 def test_nothing_can_be_done_only_read(method, served, routes):
     before = served.ask("/").body
     for path, (status, _) in routes.items():

@@ -161,12 +161,10 @@ def test_it_can_be_stopped_twice_or_without_having_served():
     ("data", "status"),
     [
         (b"HELO mail\r\n\r\n", b"400"),
-        (b"GET / HTTP/1.1\r\n\r\n", b"400"),
-        (b"GET / HTTP/1.1\r\nHost: x\r\nX: " + b"x" * 600_000 + b"\r\n\r\n", b"400"),
         (b"GET / HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n", b"400"),
         (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + b"\0" * 40 + b"\r\n\r\n", b"400"),
     ],
-    ids=["no HTTP", "no host", "a header too long", "two lengths", "TLS"],
+    ids=["no HTTP", "two lengths", "TLS"],
 )
 def test_what_is_no_request_is_refused_and_others_go_on(data, status):
     with serving() as server:

@@ -43,8 +43,11 @@ class Input(str):
     def of(said: Message, match: re.Match[str], roles: frozenset[str]) -> "Input":
         """The object for one message and the pattern that matched it."""
         made = Input(said.raw)
-        private = said.command in ("PRIVMSG", "NOTICE", "INVITE") or said.command.isdigit()
-        made.sender = said.channel or (said.nick if private else next(iter(said.params), None))
+        to_us = said.command in ("PRIVMSG", "NOTICE", "MODE") or said.command.isdigit()
+        if said.command == "INVITE" or (to_us and not said.channel):
+            made.sender = said.nick
+        else:
+            made.sender = said.channel or next(iter(said.params), None)
         made.nick, made.event, made.bytes = said.nick, said.command, said.raw
         made.match, made.group, made.groups = match, match.group, match.groups
         made.args = said.params
@@ -102,10 +105,11 @@ class Bot:
             limit={}, ignore=[], external={}, refresh_delay=300.0, timezones={}, extra=[], enable=[], exclude=[],
         )  # fmt: skip
 
-    def msg(self, recipient: str, text: Any) -> None:
+    def msg(self, recipient: str | None, text: Any) -> None:
         """Say something; what was said five times of the last eight becomes "...", and then nothing."""
-        if isinstance(text, bytes):
-            text = text.decode("utf-8", "replace")
+        if not recipient:
+            return  # a QUIT was said nowhere
+        text = safe(text)
         with self.sending:
             line = f"{recipient} {text}"
             if self.stack.count(line) >= REPEATS:
@@ -113,20 +117,21 @@ class Bot:
                 if self.stack.count("...") >= REPEATS - 2:
                     return
             self.stack.append(line)
-        self.wire.say(recipient, str(text).replace("\r", "").replace("\n", ""))
+        self.wire.say(safe(recipient), text)
 
-    def action(self, recipient: str, text: str) -> None:
+    def action(self, recipient: str | None, text: Any) -> None:
         """/me."""
-        self.wire.say(recipient, text, action=True)
+        if recipient:
+            self.wire.say(safe(recipient), safe(text), action=True)
 
     def notice(self, recipient: str, text: str) -> None:
         """NOTICE."""
         self.write(("NOTICE", recipient), text)
 
-    def write(self, args: Any, text: str | None = None) -> None:
+    def write(self, args: Any, text: Any = None) -> None:
         """A line of the protocol; as any other, it cannot hold a line end."""
-        line = " ".join(str(each).replace(" ", "") if text is not None else str(each) for each in args)
-        self.wire.send_raw(line if text is None else f"{line} :{text}")
+        line = " ".join(map(safe, args))
+        self.wire.send_raw(line if text is None else f"{line} :{safe(text)}")
 
     def error(self, origin: Any = None) -> None:
         """Log the exception that is being handled."""
@@ -155,18 +160,24 @@ class Phenny:
 
     def reply(self, text: str) -> None:
         """Say something to whoever spoke."""
-        self.bot.msg(str(self._said.sender), f"{self._said.nick}: {text}")
+        self.bot.msg(self._said.sender, f"{self._said.nick}: {safe(text)}")
 
     def say(self, text: str) -> None:
         """Say something where it was said."""
-        self.bot.msg(str(self._said.sender), text)
+        self.bot.msg(self._said.sender, text)
 
     def do(self, text: str) -> None:
         """/me, where it was said."""
-        self.bot.action(str(self._said.sender), text)
+        self.bot.action(self._said.sender, text)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.bot, name)
+
+
+def safe(text: Any) -> str:
+    """Text from what a module says, on one line."""
+    line = text.decode("utf-8", "replace") if isinstance(text, bytes) else str(text)
+    return line.replace("\r", "").replace("\n", "")
 
 
 def listed(names: Any) -> str:

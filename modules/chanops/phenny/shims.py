@@ -29,7 +29,7 @@ def deprecated(old: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(old)
     def new(phenny: Any, said: Any) -> Any:
         origin = type("Origin", (), {"sender": said.sender, "nick": said.nick})()
-        return old(phenny.bot, origin, said.match, (str(said), said.event, *said.args))
+        return old(phenny, origin, said.match, [said.bytes, said.sender, "@@"])
 
     return new
 
@@ -39,15 +39,16 @@ def public_address(host: str, port: int) -> tuple[Any, ...]:
     found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     for each in found:
         address = ipaddress.ip_address(each[4][0])
-        inner = getattr(address, "ipv4_mapped", None) or getattr(address, "sixtofour", None)
-        if not address.is_global or address.is_multicast or (inner is not None and not inner.is_global):
-            raise OSError(f"{host} is not a public address")
-        if address in NAT64:
+        if not address.is_global or address.is_multicast or any(address in network for network in NOT_PUBLIC):
             raise OSError(f"{host} is not a public address")
     return found[0]
 
 
-NAT64 = ipaddress.ip_network("64:ff9b::/96")
+# IPv4 inside IPv6 (compatible, mapped, NAT64 twice, 6to4), which may lead back into the private network; site-local.
+NOT_PUBLIC = [
+    ipaddress.ip_network(each)
+    for each in ("::/96", "::ffff:0:0/96", "64:ff9b::/96", "64:ff9b:1::/48", "2002::/16", "fec0::/10")
+]
 
 
 class Plain(http.client.HTTPConnection):
@@ -100,10 +101,17 @@ def fetched(uri: str, data: bytes | None = None, headers: dict[str, str] | None 
         return response.read(MOST), response
 
 
+def text_of(body: bytes, response: Any) -> str:
+    """What was fetched, as text; servers may name encodings that nobody knows."""
+    try:
+        return body.decode(response.headers.get_content_charset() or "utf-8", "replace")
+    except LookupError:
+        return body.decode("utf-8", "replace")
+
+
 def get(uri: str, headers: dict[str, str] | None = None, verify: bool = True, **_: Any) -> str:
     """The text at an address."""
-    body, response = fetched(uri, headers=headers)
-    return str(body.decode(response.headers.get_content_charset() or "utf-8", "replace"))
+    return text_of(*fetched(uri, headers=headers))
 
 
 def head(uri: str, headers: dict[str, str] | None = None, verify: bool = True, **_: Any) -> dict[str, str]:
@@ -114,8 +122,7 @@ def head(uri: str, headers: dict[str, str] | None = None, verify: bool = True, *
 
 def post(uri: str, query: dict[str, str], headers: dict[str, str] | None = None, verify: bool = True, **_: Any) -> str:
     """What an address answers to a form."""
-    body, response = fetched(uri, urllib.parse.urlencode(query).encode(), headers, "POST")
-    return str(body.decode(response.headers.get_content_charset() or "utf-8", "replace"))
+    return text_of(*fetched(uri, urllib.parse.urlencode(query).encode(), headers, "POST"))
 
 
 def module(name: str, **contents: Any) -> ModuleType:

@@ -126,21 +126,22 @@ class Links:
                 self.scheduled.release()
                 while self.waiting and len(batch) < MOST_AT_ONCE:
                     batch.append(self.waiting.popleft())
-                if self.waiting:
-                    self.schedule()
             self.store(connection, batch)
             if len(self.waiting) <= SLOWER // 2:
                 self.room.set()
 
-        def put_back(done: Future[None]) -> None:
+        def settle(done: Future[None]) -> None:
             error = done.exception()
-            if isinstance(error, OperationalError):  # locked, disk full: what it is can pass
+            if isinstance(error, OperationalError):  # locked, disk full: it can pass; the next mention tries again
                 self.waiting.extendleft(reversed(batch))
-            elif error is not None:  # one of them cannot be stored, ever: it must not hold up the others
+                return
+            if error is not None:  # one of them cannot be stored, ever: it must not hold up the others
                 for posted in batch:
                     self.database.write(partial(self.store, batch=[posted]))
+            if self.waiting:
+                self.schedule()
 
-        self.database.write(work).add_done_callback(put_back)
+        self.database.write(work).add_done_callback(settle)
 
     def may_see(self, network: str, channel: str) -> bool:
         """Whether lines of a channel are for everybody's eyes."""
