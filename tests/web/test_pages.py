@@ -512,7 +512,7 @@ def test_the_style_is_served_and_need_not_be_sent_twice(served):
 
 
 STRANGE = [
-    b"GET http://evil.example/feed.rss HTTP/1.1\r\nHost: evil.example\r\n\r\n",
+    b"GET http://wrong.invalid/feed.rss HTTP/1.1\r\nHost: wrong.invalid\r\n\r\n",
     b"GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n",
     b"GET / HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\nGET /",
     b"GET / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
@@ -525,7 +525,7 @@ STRANGE = [
     b"GET /reply/" + b"x" * 9000 + b" HTTP/1.1\r\nHost: x\r\n\r\n",
     b"GET /?%s=%n HTTP/1.1\r\nHost: x\r\n\r\n",
     b"GET * HTTP/1.1\r\nHost: x\r\n\r\n",
-    b"CONNECT evil.example:443 HTTP/1.1\r\nHost: x\r\n\r\n",
+    b"CONNECT wrong.invalid:443 HTTP/1.1\r\nHost: x\r\n\r\n",
     b"GET / HTTP/1.0\r\n\r\n",
     b"GET / HTTP/9.9\r\nHost: x\r\n\r\n",
     b"GET /\r\n\r\n",
@@ -543,6 +543,6 @@ def test_no_request_makes_an_error_of_ours_or_stops_the_others(request_, served,
     answer = served.begun(request_)
     assert not re.search(rb"HTTP/1.1 5\d\d", answer)
     assert b"Traceback" not in answer
-    assert b"evil" not in answer
+    assert b"wrong.invalid" not in answer
     assert served.ask("/feed.rss").status == 200
     assert [record for record in caplog.records if record.exc_info] == []
