@@ -624,6 +624,8 @@ def test_where_one_file_is_broken_all_stays_as_it_was(tmp_path, folder, broken):
 def test_a_first_load_that_fails_leaves_nothing_behind(folder):
     write(folder / "a.py", "")
     write(folder / "b.py", "1 / 0\n")
+    for name in [name for name in sys.modules if name.startswith(OWN)]:
+        del sys.modules[name]
     refused(folder)
     assert not [name for name in sys.modules if name.startswith(OWN)]
 

@@ -24,7 +24,8 @@ from chanops.core.text import xml_safe
 from chanops.services.database import Database
 from chanops.services.feed import NOTHING_YET, TYPES, Feed, hex_titles
 from chanops.services.history import History, Said
-from chanops.services.links import Link, Links
+from chanops.services.link_rows import Link
+from chanops.services.links import Links
 from chanops.services.pages import Pages
 from chanops.services.replies import Replies
 

@@ -15,7 +15,8 @@ from sqlalchemy import Connection
 from chanops.core.sections import Settings
 from chanops.core.text import xml_safe
 from chanops.services.database import Database
-from chanops.services.links import Link, Links
+from chanops.services.link_rows import Link
+from chanops.services.links import Links
 from chanops.services.pages import Pages
 
 NOTHING_YET = datetime(2000, 1, 1, tzinfo=UTC)

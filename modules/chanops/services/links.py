@@ -1,17 +1,14 @@
 """The links that people post, each with the line it was said in."""
 
-import json
 import threading
-from collections import Counter, defaultdict, deque
-from collections.abc import Callable, Collection, Sequence
+from collections import deque
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
-from datetime import datetime
 from functools import partial
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, and_, bindparam, func, not_, or_, select, update
-from sqlalchemy.dialects.sqlite import insert
+from sqlalchemy import ColumnElement, Connection, Select, and_, not_, or_
 from sqlalchemy.exc import OperationalError
 
 from chanops.core.address import parts
@@ -19,42 +16,28 @@ from chanops.core.errors import Problem
 from chanops.core.message import Message
 from chanops.core.sections import Settings
 from chanops.core.text import plain, shorten
-from chanops.services.database import Database, insert_all
-from chanops.services.history import LINE_COLUMNS, History, Said, said_from
-from chanops.services.tables import lines, links, mentions, moment, stamp
-
-INSERT, NOTE = links.insert(), insert(mentions).on_conflict_do_nothing()
-# A batch's values in one parameter: else each number of them would be a statement of its own, and SQLite's driver keeps
-# the last hundred, some megabytes.
-GIVEN = func.json_each(bindparam("given")).table_valued("value")
-# Each by itself: two in one query would be a look at every row.
-NEWEST = select(*(select(func.max(column)).scalar_subquery() for column in (links.c.id, links.c.changed)))
-PLACES = (
-    select(links.c.line, func.max(links.c.place)).where(links.c.line.in_(select(GIVEN.c.value))).group_by(links.c.line)
+from chanops.services.database import Database
+from chanops.services.history import History
+from chanops.services.link_rows import (
+    LONGEST_TITLE,
+    NEWEST,
+    ONCE_WITHIN,
+    Link,
+    Posted,
+    Recent,
+    joined,
+    link_of,
+    places_in,
+    recent_links,
+    row_of,
+    write_all,
 )
-ONCE_WITHIN = 86_400_000  # milliseconds
-LONGEST_TITLE = 300
+from chanops.services.tables import lines, links, stamp
+
 MOST_WAITING = 100_000
 MOST_AT_ONCE = 250
 SLOWER = 300
 PAUSE = 0.5  # seconds that one mention waits at most for the writer to catch up
-
-
-@dataclass(frozen=True)
-class Link:
-    """A link and the line in which it was said first."""
-
-    id: int
-    address: str
-    title: str
-    place: int
-    changed: datetime
-    said: Said
-
-    @property
-    def named(self) -> str:
-        """The title, or what was said about it, or the address."""
-        return self.title or shorten(self.said.plain.strip(), LONGEST_TITLE) or self.address
 
 
 @dataclass(frozen=True)
@@ -63,27 +46,6 @@ class Kept:
 
     link: Link
     new: bool
-
-
-@dataclass(slots=True)
-class Recent:
-    """What must be known of a link to see that another is the same."""
-
-    id: int
-    line: int
-    title: str
-    at: int
-
-
-@dataclass
-class Posted:
-    """A link on its way into the database."""
-
-    said: Message
-    address: str
-    title: str
-    key: tuple[str, bool]
-    """By what two links are the same: the address, and whether everybody may see it."""
 
 
 class Links:
@@ -234,68 +196,7 @@ def to_store(said: Message, address: str, title: str, public: bool) -> Posted:
     return Posted(said, address, title, (found.key, public))
 
 
-def given(values: Collection[int | str]) -> dict[str, str]:
-    """The parameter of a statement with GIVEN."""
-    return {"given": json.dumps(list(values))}
-
-
 def place_of(name: str) -> tuple[str, str]:
     """The network, "" for any, and the channel that #CHANNEL or NETWORK/#CHANNEL means; a channel may have a slash."""
     network, _, channel = ("", "", name) if name[0] in "#&!+" else name.partition("/")
     return network, channel
-
-
-def places_in(connection: Connection, numbers: Sequence[int]) -> Counter[int]:
-    """How many links each of these lines has already."""
-    return Counter({row[0]: row[1] for row in connection.execute(PLACES, given(set(numbers)))})
-
-
-def recent_links(connection: Connection, batch: Sequence[Posted]) -> dict[tuple[str, bool], list[Recent]]:
-    """The links of each key that were said within a day of one in the batch, in their order."""
-    earliest = stamp(min(posted.said.at for posted in batch)) - ONCE_WITHIN
-    query = (
-        select(links.c.key, links.c.public, links.c.id, links.c.line, links.c.title, links.c.at)
-        .where(links.c.key.in_(select(GIVEN.c.value)), links.c.at > earliest)
-        .order_by(links.c.id)
-    )
-    found = defaultdict(list)
-    keys = {posted.key[0] for posted in batch}
-    for key, public, *rest in connection.execute(query, given(keys)):
-        found[key, public].append(Recent(*rest))
-    return found
-
-
-def write_all(
-    connection: Connection, new: list[dict[str, Any]], titled: list[dict[str, Any]], noted: list[dict[str, Any]]
-) -> None:
-    """The rows of one batch."""
-    insert_all(connection, INSERT, new)
-    if titled:
-        change = update(links).where(links.c.id == bindparam("of"))
-        connection.execute(change.values(title=bindparam("title"), changed=bindparam("changed")), titled)
-    insert_all(connection, NOTE, noted)
-
-
-def row_of(link: Recent, place: int, posted: Posted) -> dict[str, Any]:
-    return {
-        "id": link.id,
-        "line": link.line,
-        "place": place,
-        "key": posted.key[0],
-        "address": posted.address,
-        "title": link.title,
-        "public": posted.key[1],
-        "at": link.at,
-        "changed": link.at,
-    }
-
-
-def joined() -> Select[Any]:
-    """Links with their lines, in the order that `link_of` reads."""
-    own = (links.c.id, links.c.address, links.c.title, links.c.place, links.c.changed)
-    return select(*own, *LINE_COLUMNS).join(lines, links.c.line == lines.c.id)
-
-
-def link_of(row: Sequence[Any]) -> Link:
-    """A link from a row of the joined tables."""
-    return Link(row[0], row[1], row[2], row[3], moment(row[4]), said_from(row[5:]))
