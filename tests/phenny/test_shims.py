@@ -255,7 +255,7 @@ def test_a_grumble_is_an_error_with_a_text():
 
 
 INSIDE = """\
-import http.server, json, sys, threading
+import http.server, json, socket, sys, threading
 from chanops.phenny.shims import MOST, get, head, post
 
 asked, private = [], []
@@ -300,6 +300,13 @@ def outcome(work, *args):
         return str(error)
 
 
+resolve, answers = socket.getaddrinfo, ["9.9.9.9", "127.0.0.1", "127.0.0.1"]
+
+
+def rebound(host, port, **others):
+    return resolve(answers.pop(0) if host == "rebound.example" else host, port, **others)
+
+
 there = "http://9.9.9.9"
 print(json.dumps({
     "get": outcome(get, there + "/a"),
@@ -312,6 +319,7 @@ print(json.dumps({
     "agent": outcome(get, there + "/agent", {"User-Agent": "mine"}),
     "post": outcome(post, there + "/form", {"a": "1 2", "b": "\u00e9"}),
     "head": outcome(head, there + "/head")["content-type"],
+    "rebound": [setattr(socket, "getaddrinfo", rebound), outcome(get, "http://rebound.example/rebound")][1],
     "asked": [each for each in asked if each[1] in ("/a", "/here", "/agent", "/form", "/head")],
     "private": private,
 }))
@@ -348,5 +356,6 @@ def test_a_public_server_is_fetched_from_and_its_redirects_into_the_network_are_
         "agent": "café",
         "post": "café",
         "head": "text/plain; charset=latin-1",
+        "rebound": "café",
         "private": [],
     }
