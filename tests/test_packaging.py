@@ -19,7 +19,8 @@ MADE = shutil.ignore_patterns("*.egg-info", "__pycache__", "*.pyc", ".*_cache")
 MADE_AT_THE_TOP = {".git", ".venv", "build", "dist", ".hypothesis", "data", "config.ini"}
 NO_NETWORK = (
     "Failed to establish a new connection", "Temporary failure in name resolution", "Name or service not known",
-    "Network is unreachable", "Connection refused", "(from versions: none)", "ProxyError", "ReadTimeoutError", "ConnectTimeoutError",
+    "Network is unreachable", "Connection refused", "(from versions: none)", "ProxyError",
+    "ReadTimeoutError", "ConnectTimeoutError",
 )  # fmt: skip
 
 
