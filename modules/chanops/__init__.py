@@ -2,13 +2,16 @@
 
 from chanops.core.errors import Problem
 from chanops.core.message import Message
+from chanops.core.money import an_hour
 from chanops.core.plugin import command, cron, daily, every, hears, on, settings
 from chanops.core.settings import Secret
 from chanops.core.supplies import Reload, Say
+from chanops.core.table import table
 from chanops.core.text import ago, shorten, spoken
-from chanops.core.words import Rest, Targets, Url
+from chanops.core.words import Flag, Rest, Targets, Url
 
 __all__ = [
+    "Flag",
     "Message",
     "Problem",
     "Reload",
@@ -18,6 +21,7 @@ __all__ = [
     "Targets",
     "Url",
     "ago",
+    "an_hour",
     "command",
     "cron",
     "daily",
@@ -27,4 +31,5 @@ __all__ = [
     "settings",
     "shorten",
     "spoken",
+    "table",
 ]

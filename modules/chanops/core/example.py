@@ -12,8 +12,23 @@ HEAD = """\
 # Nobody but the bot may be able to read it. A secret may stand elsewhere: instead of `password = …`
 # write `password_file = PATH` or `password_env = NAME`.
 """
-NAMES = {"network": "network:example", "channel": "channel:#ops"}
-FIRST_VALUES = {("network", "host"): "irc.example.net", ("network", "channels"): "#ops"}
+NAMES = {
+    "network": "network:example",
+    "channel": "channel:#ops",
+    "provider": "provider:do",
+    "machine": "machine:scraper-*",
+    "host": "host:backup",
+}
+FIRST_VALUES = {
+    ("network", "host"): "irc.example.net",
+    ("network", "channels"): "#ops",
+    ("provider", "kind"): "digitalocean",
+    ("provider", "token"): "0123456789abcdef",
+    ("machine", "size"): "s-2vcpu-4gb",
+    ("machine", "region"): "fra1",
+    ("machine", "image"): "debian-13-x64",
+    ("host", "address"): "backup.example.org",
+}
 ROLES = """\
 # Who may do what: ROLE = accounts, separated by spaces. Accounts are those of the network's services, never
 # nicks; * is anybody who is logged in. With several networks, write NETWORK/ACCOUNT.
@@ -28,7 +43,8 @@ def example(plugins: Mapping[str, type]) -> str:
     single = {name: section(name, name, cls) for name, cls in SINGLE.items()}
     named = {kind: section(NAMES[kind], kind, cls) for kind, cls in NAMED.items()}
     others = [section(name, name, cls) for name, cls in plugins.items()]
-    ours = [single["bot"], named["network"], named["channel"], single["web"], single["feed"], ROLES]
+    talk = [single["bot"], named["network"], named["channel"], single["web"], single["feed"], ROLES]
+    ours = [*talk, named["provider"], named["machine"], named["host"], single["jobs"]]
     return "\n".join([HEAD, *ours, *others])
 
 

@@ -5,6 +5,16 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from chanops.core.errors import Problem
+from chanops.core.machine_sections import (
+    MACHINE_NAMED,
+    MACHINE_SINGLE,
+    NO_SECRET,
+    HostSettings,
+    JobSettings,
+    MachineSettings,
+    ProviderSettings,
+    check_machines,
+)
 from chanops.core.settings import (
     Channels,
     Host,
@@ -23,8 +33,6 @@ from chanops.core.settings import (
     split,
 )
 from chanops.core.text import near, visible
-
-NO_SECRET = Secret("")
 
 
 @section
@@ -103,6 +111,8 @@ class WebSettings:
     """Where they are served; put a reverse proxy in front for the world. Empty: not at all."""
     url: WebRoot = ""
     """The address under which people reach them, as it is to appear in links."""
+    machines: bool = True
+    """Whether machines and jobs have pages, and ended jobs appear in the feeds."""
 
 
 @section
@@ -112,7 +122,7 @@ class FeedSettings:
     title: Line = "Links"
     """Its title."""
     items: int = 50
-    """How many of the newest links it holds."""
+    """How many of the newest links and jobs it holds."""
 
 
 USUAL = ChannelSettings()
@@ -127,6 +137,10 @@ class Settings:
     channels: Mapping[str, ChannelSettings] = field(default_factory=dict)
     web: WebSettings = field(default_factory=WebSettings)
     feed: FeedSettings = field(default_factory=FeedSettings)
+    jobs: JobSettings = field(default_factory=JobSettings)
+    providers: Mapping[str, ProviderSettings] = field(default_factory=dict)
+    machines: Mapping[str, MachineSettings] = field(default_factory=dict)
+    hosts: Mapping[str, HostSettings] = field(default_factory=dict)
     roles: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     others: Mapping[str, Mapping[str, str]] = field(default_factory=dict, repr=False)  # may hold secrets
 
@@ -137,13 +151,13 @@ class Settings:
         return self.channels.get(f"{network}/{name}") or self.channels.get(name) or USUAL
 
 
-SINGLE = {"bot": BotSettings, "web": WebSettings, "feed": FeedSettings}
-NAMED = {"network": NetworkSettings, "channel": ChannelSettings}
+SINGLE = {"bot": BotSettings, "web": WebSettings, "feed": FeedSettings, **MACHINE_SINGLE}
+NAMED = {"network": NetworkSettings, "channel": ChannelSettings, **MACHINE_NAMED}
 
 
 def settings_from(sections: Mapping[str, Mapping[str, str]], reveal: Reveal) -> Settings:
     """Settings from the sections of an INI file; those that are not ours are left in `others` for plugins."""
-    values: dict[str, Any] = {"networks": {}, "channels": {}, "others": {}}
+    values: dict[str, Any] = {**{f"{kind}s": {} for kind in NAMED}, "others": {}}
     for name, keys in sections.items():
         kind, colon, own = name.partition(":")
         if name in SINGLE:
@@ -180,6 +194,7 @@ def check_together(settings: Settings) -> None:
     if not 1 <= settings.feed.items <= 1000:
         raise Problem("[feed] items must be from 1 to 1000")
     check_channels(settings)
+    check_machines(settings.providers, settings.machines, settings.hosts, settings.jobs)
 
 
 def check_channels(settings: Settings) -> None:

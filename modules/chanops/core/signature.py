@@ -8,7 +8,7 @@ from typing import Any, get_args, get_type_hints
 
 from chanops.core.errors import Problem
 from chanops.core.text import visible
-from chanops.core.words import OPTION, Rest, Word, converter, next_word, past_spaces, quoted_piece
+from chanops.core.words import OPTION, Rest, Word, converter, flag_of, next_word, past_spaces, quoted_piece
 
 
 @dataclass(frozen=True)
@@ -22,10 +22,13 @@ class Parameter:
     rest: bool = False
     named_only: bool = False
     default: Any = None
+    flag: str = ""
 
     @property
     def shown(self) -> str:
-        """As the usage line has it: NAME, [NAME], NAME…."""
+        """As the usage line has it: NAME, [NAME], NAME…, [-n]."""
+        if self.flag:
+            return f"[{self.flag}]"
         name = self.name.upper().replace("_", "-") + ("…" if self.several or self.rest else "")
         return name if self.required else f"[{name}]"
 
@@ -48,7 +51,11 @@ class Signature:
     def usage(self) -> str:
         """The parameters of a command as its usage line has them."""
         positional = [each for each in self.typed if each.required or each.several or each is self.last_rest]
-        options = [f"[{each.name.replace('_', '-')}=…]" for each in self.typed if each not in positional]
+        options = [
+            each.shown if each.flag else f"[{each.name.replace('_', '-')}=…]"
+            for each in self.typed
+            if each not in positional
+        ]
         return " ".join(self.in_order([each.shown for each in positional], options))
 
     @property
@@ -66,6 +73,11 @@ class Signature:
         several: list[Any] = []
         position = 0
         while (position := past_spaces(text, position)) < len(text):
+            flag = self.flag(text, position)
+            if flag is not None:
+                given[flag.name] = True
+                position += len(flag.flag)
+                continue
             option = self.option(text, position)
             slot = option or self.next_slot(given)
             if slot is not None and slot.rest and option is None:
@@ -83,9 +95,17 @@ class Signature:
         name = found[1].replace("-", "_") if found else ""
         return next((each for each in self.typed if each.name == name and not each.required and not each.several), None)
 
+    def flag(self, text: str, position: int) -> Parameter | None:
+        """The parameter that a word such as -n there switches on."""
+        word = text[position:].partition(" ")[0]
+        return next((each for each in self.typed if each.flag and each.flag == word), None)
+
     def next_slot(self, given: dict[str, Any]) -> Parameter | None:
         """The parameter that the next word belongs to by its place."""
-        return next((each for each in self.typed if each.several or not (each.named_only or each.name in given)), None)
+        return next(
+            (each for each in self.typed if each.several or not (each.named_only or each.flag or each.name in given)),
+            None,
+        )
 
     def take(self, slot: Parameter | None, named: bool, word: Word, given: dict[str, Any], several: list[Any]) -> None:
         """Put a word where it belongs."""
@@ -156,7 +176,8 @@ def parameter(function: str, each: inspect.Parameter, wanted: Any) -> Parameter:
     named_only = each.kind is each.KEYWORD_ONLY
     required = each.default is each.empty and not several
     default = None if each.default is each.empty else each.default
-    return Parameter(each.name, convert, required, several, rest, named_only, default)
+    flag = flag_of(wanted)
+    return Parameter(each.name, convert, required, several, rest, named_only, default, flag.word if flag else "")
 
 
 def check_order(function: str, typed: list[Parameter]) -> None:

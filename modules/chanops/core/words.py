@@ -19,6 +19,7 @@ WHOLE_NUMBER = re.compile(r"[+-]?[0-9]{1,18}\Z")
 NUMBER = re.compile(r"[+-]?[0-9]{1,18}(\.[0-9]{1,18})?\Z")
 DURATION = re.compile(r"(?:[0-9]{1,6}(?:\.[0-9]{1,3})?(?:ms|[smhdw]))+\Z")
 DURATION_PART = re.compile(r"([0-9.]+)(ms|[smhdw])")
+SELECTOR = re.compile(r"(tag:|on:|id:)?[A-Za-z0-9*?\[][A-Za-z0-9*?\[\]!._-]*\Z")
 SECONDS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 TRUE_WORDS = {"yes": True, "on": True, "true": True, "1": True, "no": False, "off": False, "false": False, "0": False}
 
@@ -30,27 +31,36 @@ class Kind:
     name: str
 
 
+@dataclass(frozen=True)
+class Flag:
+    """A bool that is switched on by a word of its own: dry: Annotated[bool, Flag("-n")] = False."""
+
+    word: str
+
+
 Url = Annotated[str, Kind("url")]
 Rest = Annotated[str, Kind("rest")]
 
 
 @dataclass(frozen=True)
 class Targets:
-    """Which machines: names, globs and tags, separated by commas: web1,db-*,tag:scraper,on:do."""
+    """Which machines: names, globs and tags, separated by commas: web1,db-*,tag:scraper,on:do,id:481."""
 
     selectors: tuple[str, ...]
 
-    def matches(self, name: str, tags: tuple[str, ...] = (), on: str = "") -> bool:
+    def matches(self, name: str, tags: tuple[str, ...] = (), on: str = "", id: str = "") -> bool:
         """Whether a machine of that name, with those tags, at that provider, is meant."""
-        return any(self.unmatched(selector, name, tags, on) is False for selector in self.selectors)
+        return any(self.unmatched(selector, name, tags, on, id) is False for selector in self.selectors)
 
     @staticmethod
-    def unmatched(selector: str, name: str, tags: tuple[str, ...] = (), on: str = "") -> bool:
+    def unmatched(selector: str, name: str, tags: tuple[str, ...] = (), on: str = "", id: str = "") -> bool:
         """Whether one selector passes a machine by, so that what matched nothing can be said."""
         if selector.startswith("tag:"):
             return selector[4:] not in tags
         if selector.startswith("on:"):
             return selector[3:] != on
+        if selector.startswith("id:"):
+            return selector[3:] != id
         return not fnmatchcase(name, selector)
 
     def __str__(self) -> str:
@@ -155,7 +165,9 @@ def web_address(word: str) -> str:
 def targets(word: str) -> Targets:
     """Targets from names, globs, tag:T and on:PROVIDER, separated by commas."""
     selectors = tuple(dict.fromkeys(filter(None, word.split(","))))
-    if not selectors or any(not re.match(r"(tag:|on:)?[A-Za-z0-9*?\[][A-Za-z0-9*?\[\]!._-]*\Z", s) for s in selectors):
+    if not selectors or any(
+        not re.match(r"(tag:|on:|id:)?[A-Za-z0-9*?\[][A-Za-z0-9*?\[\]!._-]*\Z", s) for s in selectors
+    ):
         raise Problem("names, globs or tags, separated by commas: web1,db-*,tag:scraper")
     return Targets(selectors)
 
@@ -186,9 +198,17 @@ def converter(wanted: Any) -> Callable[[str], Any] | None:
     for known, convert in CONVERTERS.items():
         if wanted == known:  # not by hash: Annotated[str, []] has none
             return convert
+    if flag_of(wanted) is not None:
+        return truth
     if get_origin(wanted) is Literal:
         return lambda word: choice(word, get_args(wanted))
     if get_origin(wanted) in (Union, types.UnionType):
         inner = [each for each in get_args(wanted) if each is not type(None)]
         return converter(inner[0]) if len(inner) == 1 else None
     return None
+
+
+def flag_of(wanted: Any) -> Flag | None:
+    """The flag in Annotated[bool, Flag(…)]; None where there is none."""
+    found = [each for each in getattr(wanted, "__metadata__", ()) if isinstance(each, Flag)]
+    return found[0] if found and get_args(wanted)[0] is bool else None
