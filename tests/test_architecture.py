@@ -17,7 +17,8 @@ ARROWS = {
     "chanops": {"core"},
     "core": set(),
     "irc": {"core"},
-    "services": {"core"},
+    "services": {"core", "providers"},
+    "providers": {"core"},
     "phenny": {"core"},
     "plugins": {"chanops", "services"},
     "web": {"core", "services"},
@@ -28,7 +29,8 @@ ARROWS = {
     "configuration": {"core", "services"},
     "loader": {"core", "plugins"},
     "switchboard": {"core", "answers", "workers"},
-    "app": {"core", "irc", "services", "phenny", "web", "configuration", "loader", "switchboard", "workers"},
+    "fleet": {"core", "configuration", "providers", "services"},
+    "app": {"core", "irc", "services", "phenny", "web", "configuration", "fleet", "loader", "switchboard", "workers"},
     "offline": {"core", "app", "configuration"},
     "testing": {"core", "services", "configuration", "offline"},
     "conversation": {"simulator"},
@@ -38,17 +40,27 @@ ARROWS = {
 }
 # Plugins see of services only what its front offers, as an outsider would.
 FRONT_ONLY = {("plugins", "services"), ("plugins", "chanops")}
+# Services know what all clouds share, and no cloud.
+OF_PROVIDERS = {"chanops.providers.base", "chanops.providers.hosts"}
 # Imports by name at run time, each for a measured reason: the web frameworks are read while the networks answer;
 # the demo's own servers are not read by a bot that runs.
-LATE = {("app", "chanops.web.pages"), ("app", "chanops.web.server"), ("cli", "chanops.demo")}
+LATE = {
+    ("app", "chanops.web.pages"),
+    ("app", "chanops.web.server"),
+    ("cli", "chanops.demo"),
+    ("cli", "chanops.simulator.digitalocean"),
+    ("providers", "chanops.providers.digitalocean"),  # an SDK costs 0.1 s and more: only where it is configured
+}
 OUTSIDE = {
     "alembic": {"services.migrations"},
     "cronsim": {"core.schedule"},
+    "digitalocean": {"providers.digitalocean"},
     "feedgen": {"services.feed"},
     "irc": {"irc"},
     "jinja2": {"web"},
     "pydantic": {"core.settings"},
     "pytest": {"testing"},
+    "requests": {"providers.digitalocean"},
     "sqlalchemy": {"services"},
     "starlette": {"web"},
     "uvicorn": {"web"},
@@ -58,6 +70,7 @@ BROAD_EXCEPTS = {
     "workers": 1,  # around a task
     "switchboard": 1,  # around a command, which answers calmly
     "irc.reactor": 1,  # around a turn of the loop that all networks share
+    "services.jobs.engine": 1,  # around what is done with one machine
     "services.database": 1,  # a task's error belongs to whoever waits for it
     "app": 1,  # a bot without pages is better than none
     "demo": 1,  # the bot's thread hands its error to the one that waits
@@ -103,6 +116,8 @@ def test_every_import_follows_an_arrow(name):
         assert room(target) in ARROWS[own], f"{name}:{node.lineno} imports {target}"
         if (own, room(target)) in FRONT_ONLY:
             assert target in ("chanops", "chanops.services"), f"{name}:{node.lineno} looks behind the front: {target}"
+        if own == "services" and room(target) == "providers":
+            assert target in OF_PROVIDERS, f"{name}:{node.lineno} knows a cloud: {target}"
 
 
 def test_no_plugin_imports_another():

@@ -22,13 +22,16 @@ from chanops.core.schedule import Agenda
 from chanops.core.sections import Settings, unknown_section
 from chanops.core.settings import checked
 from chanops.core.supplies import Reload, Say, Supplies
+from chanops.fleet import Fleet
 from chanops.irc.client import Connection, Timings
 from chanops.irc.reactor import Reactor, Timer
 from chanops.phenny.adapter import Adapter
 from chanops.phenny.shims import SHIMS
 from chanops.services.database import Database
 from chanops.services.history import History
+from chanops.services.jobs.jobs import Jobs
 from chanops.services.links import Links
+from chanops.services.machines.service import Machines
 from chanops.services.pages import Pages
 from chanops.services.replies import Replies
 from chanops.switchboard import Running, Switchboard, Voice
@@ -73,6 +76,15 @@ class App:
         self.links = Links(self.database, self.history, self.settings)
         self.replies = Replies(self.database)
         self.pages = Pages(root_of(settings))
+        self.fleet = Fleet(
+            self.database,
+            self.history,
+            self.confirmations,
+            self.settings,
+            lambda: self.pages,
+            configured.beside("."),
+        )
+        self.fleet.jobs.say = self.board.say_if_there
         self.reloading = threading.Lock()
         self.ticking: Timer | None = None
         self.port: Port | None = None
@@ -96,7 +108,9 @@ class App:
                 Book: book,
                 Roles: roles,
                 Confirmations: self.confirmations,
+                Jobs: self.fleet.jobs,
                 Links: self.links,
+                Machines: self.fleet.machines,
                 Pages: self.pages,
                 Say: Say(self.board.say_in),
                 Reload: Reload(self.reload),
@@ -112,11 +126,13 @@ class App:
     def prepare(self) -> None:
         """Load what is to run; opens nothing."""
         self.board.running = self.load(self.configured)
+        self.fleet.use(self.fleet.opened(self.configured))
 
     def open(self) -> None:
-        """Open the database and start the workers: enough to run commands."""
+        """Open the database, start the workers, take up unfinished jobs: enough to run commands."""
         self.database.start()
         self.workers.start()
+        self.fleet.jobs.start(self.database.path.parent)
 
     def connect(self) -> None:
         """Begin to connect to every network."""
@@ -186,8 +202,9 @@ class App:
         self.ticking = self.reactor.after(max(0.05, self.board.tick()), self.tick)
 
     def look(self) -> None:
-        """Once a second: are workers stuck?"""
+        """Once a second: are workers stuck? Have jobs news?"""
         self.workers.look()
+        self.workers.submit("jobs", "jobs", self.fleet.jobs.speak, most=1)
         self.reactor.after(1.0, self.look)
 
     def stop(self) -> None:
@@ -206,6 +223,7 @@ class App:
             self.web.stop()
         if self.port is not None:
             self.port.close()
+        self.fleet.jobs.stop()
         self.workers.stop()
         if self.feed is not None:
             self.feed.stop()
@@ -234,7 +252,9 @@ class App:
             before = self.board.running
             configured = configuration.read(self.configured.path)
             running = self.load(configured)
+            clouds = self.fleet.opened(configured)
             self.board.running = running
+            self.fleet.use(clouds)
             self.reactor.call(self.tick)
             self.board.happen("start")
             return told(before, running)

@@ -22,6 +22,10 @@ class Heard:
         """Remember a text."""
         self.lines += [(target, f"* {line}" if action else line) for line in lines_of(text)]
 
+    def is_in(self, channel: str) -> bool:
+        """Always."""
+        return True
+
 
 class Offline:
     """A bot that is told lines instead of hearing them; database, plugins and roles are the real ones."""

@@ -32,6 +32,9 @@ class Voice(Protocol):
     def say(self, target: str, text: str, *, action: bool = False) -> None:
         """Say a text, which may have several lines, to a channel or a nick."""
 
+    def is_in(self, channel: str) -> bool:
+        """Whether what is said there is heard there now."""
+
 
 @dataclass(frozen=True)
 class Running:
@@ -137,6 +140,14 @@ class Switchboard:
         voice = self.voices.get(network)
         if voice is not None and target:
             voice.say(target, text, action=action)
+
+    def say_if_there(self, network: str, channel: str, text: str) -> bool:
+        """Say something in a channel; False where the bot is not there just now."""
+        voice = self.voices.get(network)
+        if voice is None or not voice.is_in(channel):
+            return False
+        voice.say(channel, text)
+        return True
 
     def say_in(self, where: str, text: str) -> None:
         """Say something in a channel given as people give it: #ops, or network/#ops."""

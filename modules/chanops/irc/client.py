@@ -241,6 +241,10 @@ class Connection(irc.client.ServerConnection):  # type: ignore[misc]  # irc ship
                 self.outbox.put(f"PRIVMSG {target} :{before}{piece}{behind}")
         self.reactor.wake()
 
+    def is_in(self, channel: str) -> bool:
+        """Whether we are in a channel now."""
+        return self.connected and self.registration.online and self.state.fold(channel) in self.state.joined
+
     def send_raw(self, string: str) -> None:
         """What irc's verbs (join, part, topic …) send; from any thread, and it waits its turn."""
         self.outbox.put(string)

@@ -4,7 +4,9 @@ from chanops.core.access import Roles
 from chanops.core.book import Book
 from chanops.core.confirm import Confirmations
 from chanops.core.sections import Settings
+from chanops.services.jobs.jobs import Jobs
 from chanops.services.links import Links
+from chanops.services.machines.service import Machines
 from chanops.services.pages import Pages
 
-__all__ = ["Book", "Confirmations", "Links", "Pages", "Roles", "Settings"]
+__all__ = ["Book", "Confirmations", "Jobs", "Links", "Machines", "Pages", "Roles", "Settings"]

@@ -23,11 +23,15 @@ from chanops.services.files import alone_in, private, private_folder
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
-NEWEST = "001"
+NEWEST = "002"
 MOST_AT_ONCE = 500
 PATIENCE = 20.0  # seconds to wait for the writer, which waits for other processes for half of that
 LOCKED = 10_000  # milliseconds to wait for another process that writes
 PRAGMAS = (f"busy_timeout={LOCKED}", "journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON", "cache_size=-1000")
+
+
+class NotStored(Problem):
+    """The database does not take it now."""
 
 
 @dataclass
@@ -35,6 +39,7 @@ class Task:
     """Something to be written, and who waits for it."""
 
     work: Callable[[Connection], Any]
+    durable: bool = False
     done: Future[Any] = field(default_factory=Future)
 
 
@@ -70,20 +75,22 @@ class Database:
         self.writer.join(timeout=LOCKED / 1000 + 5)
         self.engine.dispose()
 
-    def write(self, work: Callable[[Connection], T]) -> "Future[T]":
-        """Have the writer do something; the future is done once it is committed."""
-        task = Task(work)
+    def write(self, work: Callable[[Connection], T], durable: bool = False) -> "Future[T]":
+        """Have the writer do something; the future is done once it is committed; durable: power may fail then."""
+        task = Task(work, durable)
         self.tasks.put(task)
         return task.done
 
-    def wait(self, work: Callable[[Connection], T]) -> T:
+    def wait(self, work: Callable[[Connection], T], durable: bool = False) -> T:
         """Have the writer do something, and wait until it is on disk. Raises Problem where that cannot be."""
         try:
-            return self.write(work).result(PATIENCE)
+            return self.write(work, durable).result(PATIENCE)
         except TimeoutError:
-            raise Problem(f"not stored within {PATIENCE:.0f} s: the database is busy; it may still be stored") from None
+            raise NotStored(
+                f"not stored within {PATIENCE:.0f} s: the database is busy; it may still be stored"
+            ) from None
         except DatabaseError as error:
-            raise Problem(f"not stored: the database says: {error.orig}") from error
+            raise NotStored(f"not stored: the database says: {error.orig}") from error
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
@@ -128,6 +135,8 @@ class Database:
 
 def together(connection: Connection, tasks: list[Task]) -> list[Any]:
     """The results of several tasks, committed as one."""
+    if any(task.durable for task in tasks):
+        connection.exec_driver_sql("PRAGMA synchronous=FULL")
     connection.exec_driver_sql("BEGIN IMMEDIATE")
     try:
         results = [task.work(connection) for task in tasks]
@@ -135,6 +144,8 @@ def together(connection: Connection, tasks: list[Task]) -> list[Any]:
     except BaseException:
         connection.exec_driver_sql("ROLLBACK")
         raise
+    finally:
+        connection.exec_driver_sql("PRAGMA synchronous=NORMAL")
     return results
 
 

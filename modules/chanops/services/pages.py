@@ -25,3 +25,12 @@ class Pages:
     def feed(self, form: str) -> str:
         """The feed's address as "rss" or "atom"."""
         return f"{self.root}/feed.{form}" if self.root else ""
+
+    def job(self, number: int) -> str:
+        """A job's page."""
+        return f"{self.root}/jobs/{number}" if self.root else ""
+
+    @property
+    def machines(self) -> str:
+        """The page of all machines."""
+        return f"{self.root}/machines" if self.root else ""

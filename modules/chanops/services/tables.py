@@ -59,6 +59,119 @@ replies = Table(
     Index("replies_by_time", "at"),
 )
 
+jobs = Table(
+    "jobs",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("kind", String, nullable=False),
+    Column("title", Text, nullable=False),
+    Column("plan", Text, nullable=False),
+    Column("state", String, nullable=False),
+    Column("text", Text, nullable=False),
+    Column("network", String, nullable=False),
+    Column("channel", String, nullable=False),
+    Column("nick", String, nullable=False),
+    Column("account", String, nullable=False),
+    Column("line", BIG),
+    Column("public", Boolean, nullable=False),
+    Column("created", BigInteger, nullable=False),
+    Column("started", BigInteger),
+    Column("ended", BigInteger),
+    Column("changed", BigInteger, nullable=False),
+    Column("owner", String, nullable=False),
+    Column("fence", Integer, nullable=False),
+    Column("cancelled", String, nullable=False),
+    Column("told", Boolean, nullable=False),
+    Index("jobs_by_state", "state"),
+    Index("jobs_by_change", "changed"),
+)
+
+units = Table(
+    "units",
+    metadata,
+    Column("job", Integer, ForeignKey("jobs.id"), primary_key=True),
+    Column("number", Integer, primary_key=True),
+    Column("name", String, nullable=False),
+    Column("state", String, nullable=False),
+    Column("text", Text, nullable=False),
+    Column("changed", BigInteger, nullable=False),
+)
+
+steps = Table(
+    "steps",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("job", Integer, ForeignKey("jobs.id"), nullable=False),
+    Column("unit", Integer, nullable=False),
+    Column("name", String, nullable=False),
+    Column("attempt", Integer, nullable=False),
+    Column("state", String, nullable=False),
+    Column("asked", Text, nullable=False),
+    Column("result", Text, nullable=False),
+    Column("began", BigInteger, nullable=False),
+    Column("deadline", BigInteger, nullable=False),
+    Column("ended", BigInteger),
+    Index("steps_by_name", "job", "unit", "name", "attempt", unique=True),
+)
+
+output = Table(
+    "output",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("job", Integer, ForeignKey("jobs.id"), nullable=False),
+    Column("unit", Integer, nullable=False),
+    Column("at", BigInteger, nullable=False),
+    Column("text", Text, nullable=False),
+    Index("output_by_job", "job", "id"),
+)
+
+locks = Table(
+    "locks",
+    metadata,
+    Column("key", String, primary_key=True),
+    Column("job", Integer, ForeignKey("jobs.id"), nullable=False),
+)
+
+runners = Table(
+    "runners",
+    metadata,
+    Column("token", String, primary_key=True),
+    Column("beat", BigInteger, nullable=False),
+)
+
+machines = Table(
+    "machines",
+    metadata,
+    Column("provider", String, primary_key=True),
+    Column("name", String, primary_key=True),
+    Column("specification", Text, nullable=False),
+    Column("changed", BigInteger, nullable=False),
+)
+
+snapshots = Table(
+    "snapshots",
+    metadata,
+    Column("provider", String, primary_key=True),
+    Column("image", String, primary_key=True),
+    Column("machine", String, nullable=False),
+    Column("name", String, nullable=False),
+    Column("job", Integer, nullable=False),
+    Column("at", BigInteger, nullable=False),
+    Index("snapshots_by_machine", "provider", "machine"),
+)
+
+audit = Table(
+    "audit",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("at", BigInteger, nullable=False),
+    Column("kind", String, nullable=False),
+    Column("who", Text, nullable=False),
+    Column("job", Integer, nullable=False),
+    Column("text", Text, nullable=False),
+    Column("hash", String, nullable=False),
+)
+
 
 def stamp(at: datetime) -> int:
     """A time as the tables hold it: milliseconds since 1970, UTC."""

@@ -1,0 +1,1 @@
+"""Jobs: what acts on machines, step by step, and survives a crash at any of them."""

@@ -1,0 +1,178 @@
+"""The threads that do jobs: a foreman who takes them up, one thread a job, and some for its machines."""
+
+import logging
+import threading
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from sqlalchemy import select
+
+from chanops.core.errors import Problem
+from chanops.services.database import Database, NotStored
+from chanops.services.jobs.journal import Journal
+from chanops.services.jobs.lease import BEAT, Lease
+from chanops.services.jobs.reports import outcome, summary
+from chanops.services.jobs.rows import (
+    FINISHED,
+    Attention,
+    Cancelled,
+    Claim,
+    Fenced,
+    Is,
+    Job,
+    Stopped,
+    job_of,
+    jobs_by,
+    units_of,
+)
+from chanops.services.jobs.work import Signals, Work
+from chanops.services.tables import jobs
+
+log = logging.getLogger(__name__)
+MOST_AT_ONCE = 20
+AGAIN = 2.0  # seconds until what could not be stored is tried again
+BUG = "failed: that is a bug; the bot's log has the details, and nothing more was done"
+Workflow = Callable[[Work], str]
+
+
+class Engine:
+    """Runs jobs, resumes what a crash left, and tells when one has news."""
+
+    def __init__(
+        self, database: Database, journal: Journal, workflows: Mapping[str, Workflow], parallel: Callable[[], int]
+    ) -> None:
+        self.database, self.journal, self.workflows, self.parallel = database, journal, workflows, parallel
+        self.lease: Lease
+        self.running: dict[int, Signals] = {}
+        self.lock = threading.Lock()
+        self.woken, self.settled = threading.Event(), threading.Condition(self.lock)
+        self.stopping = False
+        self.news: Callable[[int], None] = lambda job: None
+
+    def start(self, folder: Path) -> None:
+        """Take up what is there, and what comes; `folder` holds the runners' lock files."""
+        self.lease = Lease(folder, self.journal)
+        self.lease.take()
+        threading.Thread(target=self.oversee, name="foreman", daemon=True).start()
+
+    def stop(self, within: float = 3.0) -> None:
+        """Leave the jobs as they are, to be resumed by whoever comes next."""
+        with self.lock:
+            self.stopping = True
+            for signals in self.running.values():
+                signals.stop()
+        self.woken.set()
+        with self.settled:
+            if self.settled.wait_for(lambda: not self.running, within):
+                self.lease.drop()  # else the kernel does it, when the last thread is gone
+
+    def wake(self) -> None:
+        """There may be something to take up."""
+        self.woken.set()
+
+    def oversee(self) -> None:
+        """The foreman's life: a sign of life, and a look for work, each second and whenever there is news."""
+        while not self.stopping:
+            self.woken.clear()
+            try:
+                self.lease.beat()
+                self.take_up()
+            except Problem as problem:
+                log.warning("jobs: %s", problem)
+            self.woken.wait(BEAT)
+
+    def take_up(self) -> None:
+        """Claim what waits or was left, oldest first; tell running jobs that they are to end."""
+        dead = self.lease.dead()
+        with self.database.read() as connection:
+            unfinished = jobs_by(connection, select(jobs).where(jobs.c.state.not_in(FINISHED)).order_by(jobs.c.id))
+            owners = dict(connection.execute(select(jobs.c.id, jobs.c.owner).where(jobs.c.state == Is.RUNNING)).all())
+        for job in unfinished:
+            with self.lock:
+                ours, full = self.running.get(job.id), len(self.running) >= MOST_AT_ONCE
+            if ours is not None and job.cancelled:
+                ours.cancel()
+            left = job.state == Is.WAITING or owners.get(job.id) in dead
+            if ours is None and left and not full and not self.stopping:
+                claim = self.journal.claim(job.id, self.lease.token, dead)
+                if claim is not None:
+                    self.begin(job, claim)
+        for token in dead - set(owners.values()):
+            self.lease.bury(token)
+
+    def begin(self, job: Job, claim: Claim) -> None:
+        signals = Signals()
+        if job.cancelled:
+            signals.cancel()
+        with self.lock:
+            self.running[job.id] = signals
+        threading.Thread(target=self.run, args=(job, claim, signals), name=f"job-{job.id}", daemon=True).start()
+
+    def run(self, job: Job, claim: Claim, signals: Signals) -> None:
+        """One job's thread: each machine, then the end."""
+        try:
+            self.news(job.id)
+            with self.database.read() as connection:
+                open_units = [unit for unit in units_of(connection, job.id) if unit.state not in FINISHED]
+            most = max(1, min(self.parallel(), len(open_units)))
+            with ThreadPoolExecutor(most, thread_name_prefix=f"job-{job.id}-machine") as pool:
+                works = [Work(self.journal, self.lease, claim, job.plan, unit, signals) for unit in open_units]
+                list(pool.map(self.do_machine, works))
+            self.insist(signals, lambda: self.finish(job, claim))
+        except Fenced:
+            log.warning("job %d was taken by another: nothing more is done with it here", job.id)
+        except Stopped:
+            log.info("job %d is left as it is, for the next start", job.id)
+        finally:
+            with self.settled:
+                self.running.pop(job.id, None)
+                self.settled.notify_all()
+            self.wake()
+            self.news(job.id)
+
+    def do_machine(self, work: Work) -> None:
+        """One machine's part, until it is stored how that ended."""
+        self.insist(work.signals, lambda: self.settle_machine(work))
+
+    def settle_machine(self, work: Work) -> None:
+        try:
+            state, text = Is.DONE, self.workflows[work.plan.kind](work)
+        except (Fenced, Stopped, NotStored):
+            raise
+        except Cancelled:
+            state, text = Is.CANCELLED, f"cancelled; {work.told or 'nothing was done'}"
+        except Attention as problem:
+            state, text = Is.ATTENTION, str(problem)
+        except Problem as problem:
+            state, text = Is.FAILED, f"{problem} ({work.told})" if work.told else str(problem)
+        except Exception:
+            log.exception("job %d (%s) failed at %s", work.job, work.plan.kind, work.unit.name)
+            state, text = Is.ATTENTION, BUG
+        self.journal.show(work.claim, work.number, state, text)
+        self.news(work.job)
+
+    def insist(self, signals: Signals, what: Callable[[], None]) -> None:
+        """Do it, again and again while the database takes nothing: what was done before is in the journal."""
+        while True:
+            if signals.stopped:
+                raise Stopped
+            try:
+                what()
+            except NotStored as problem:
+                log.error("jobs wait: %s", problem)
+                signals.news.wait(AGAIN)
+            else:
+                return
+
+    def finish(self, job: Job, claim: Claim) -> None:
+        """The whole job's end."""
+        with self.database.read() as connection:
+            parts = units_of(connection, job.id)
+        self.journal.finish(claim, outcome(parts), summary(job_now(self.database, job.id), parts))
+
+
+def job_now(database: Database, number: int) -> Job:
+    """A job as it is now."""
+    with database.read() as connection:
+        return job_of(connection.execute(select(jobs).where(jobs.c.id == number)).mappings().one())

@@ -1,0 +1,243 @@
+"""The journal of jobs: every change of theirs, each in a transaction that a power cut does not undo."""
+
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any, TypeVar
+
+from sqlalchemy import Connection, delete, func, select, update
+from sqlalchemy.dialects.sqlite import insert
+
+from chanops.core.access import fold
+from chanops.core.errors import Problem, Refused
+from chanops.core.message import Message
+from chanops.core.plan import Plan
+from chanops.services.audit import Audit, person
+from chanops.services.database import Database
+from chanops.services.history import History
+from chanops.services.jobs.rows import FINISHED, Claim, Fenced, Is, Job, Step, job_of, jobs_by, steps_of
+from chanops.services.replies import storable
+from chanops.services.tables import jobs, locks, output, runners, stamp, steps, units
+
+T = TypeVar("T")
+
+
+def now() -> int:
+    """The present, as the tables hold it."""
+    return stamp(datetime.now(UTC))
+
+
+class Journal:
+    """Create, claim with a fence, step, record, output, cancel."""
+
+    def __init__(self, database: Database, history: History, audit: Audit) -> None:
+        self.database, self.history, self.audit = database, history, audit
+
+    def create(self, plan: Plan, said: Message, public: bool, most: int) -> Job:
+        """A new job, with its audit row, on disk. Raises Refused where the account has too many unfinished ones."""
+
+        def work(connection: Connection) -> Job:
+            mine = (jobs.c.network == said.network, jobs.c.account == fold(said.account))
+            unfinished = select(func.count()).where(*mine, jobs.c.state.not_in(FINISHED))
+            if (connection.execute(unfinished).scalar() or 0) >= most:
+                raise Refused(f"{most} of your jobs are not finished: wait for one, or .cancel it")
+            line = self.history.keep(connection, [said])[0] if said.channel and said.nick else None
+            row = {
+                **new_row(connection, plan, public),
+                "network": said.network,
+                "channel": said.channel,
+                "nick": storable(said.nick),
+                "account": fold(said.account),
+                "line": line,
+            }
+            number = connection.execute(jobs.insert().returning(jobs.c.id), row).scalar_one()
+            at = now()
+            parts = [
+                {"job": number, "number": place, "name": unit.name, "state": Is.WAITING, "text": "", "changed": at}
+                for place, unit in enumerate(plan.units)
+            ]
+            connection.execute(units.insert(), parts)
+            self.audit.note(connection, "job", person(said), plan.text, number)
+            return job_of(connection.execute(select(jobs).where(jobs.c.id == number)).mappings().one())
+
+        return self.database.wait(work, durable=True)
+
+    def report(self, title: str, text: str) -> None:
+        """A job that is done already: something to read."""
+
+        def work(connection: Connection) -> None:
+            at = now()
+            done = {"state": Is.DONE, "text": storable(text), "started": at, "ended": at, "told": True}
+            nobody = {"network": "", "channel": "", "nick": "", "account": "", "line": None}
+            row = {**new_row(connection, Plan("report", title, ()), True), **nobody, **done}
+            connection.execute(jobs.insert(), row)
+
+        self.database.wait(work)
+
+    def claim(self, number: int, owner: str, dead: frozenset[str]) -> Claim | None:
+        """Take a waiting job whose machines are free, or one that a dead owner left; None where it is not to be had."""
+
+        def work(connection: Connection) -> Claim | None:
+            row = connection.execute(select(jobs).where(jobs.c.id == number)).mappings().first()
+            if row is None or not (row["state"] == Is.WAITING or (row["state"] == Is.RUNNING and row["owner"] in dead)):
+                return None
+            keys = {key for unit in Plan.read(row["plan"]).units for key in unit.keys}
+            held = select(locks.c.key).where(locks.c.key.in_(keys), locks.c.job != number).limit(1)
+            if connection.execute(held).first() is not None:
+                return None
+            connection.execute(insert(locks).on_conflict_do_nothing(), [{"key": key, "job": number} for key in keys])
+            claim = Claim(number, owner, row["fence"] + 1)
+            change = {"state": Is.RUNNING, "owner": owner, "fence": claim.fence, "changed": next_change(connection)}
+            if row["started"] is None:
+                change["started"] = now()
+            connection.execute(update(jobs).where(jobs.c.id == number), change)
+            self.audit.note(connection, "claim", "", f"fence {claim.fence}", number)
+            return claim
+
+        return self.database.wait(work, durable=True)
+
+    def held(self, claim: Claim, work: Callable[[Connection], T], durable: bool = True) -> T:
+        """Do something that only the holder of a job may do. Raises Fenced."""
+
+        def guarded(connection: Connection) -> T:
+            check_held(connection, claim)
+            return work(connection)
+
+        return self.database.wait(guarded, durable)
+
+    def renew(self, claim: Claim) -> None:
+        """See that the job is still ours, and that nobody takes it for a while. Raises Fenced."""
+        self.held(claim, lambda connection: beat(connection, claim.owner), durable=False)
+
+    def intend(self, claim: Claim, unit: int, name: str, attempt: int, asked: Any, deadline: int) -> Step:
+        """Write down what is about to be done; it is on disk, and in the audit, before this returns."""
+
+        def work(connection: Connection) -> Step:
+            row = {
+                "job": claim.job,
+                "unit": unit,
+                "name": name,
+                "attempt": attempt,
+                "state": "intended",
+                "asked": json.dumps(asked),
+                "result": "null",
+                "began": now(),
+                "deadline": deadline,
+            }
+            connection.execute(steps.insert(), row)
+            self.audit.note(connection, "intend", "", f"{unit} {name} #{attempt} {row['asked']}", claim.job)
+            return steps_of(connection, claim.job, unit, name)[-1]
+
+        return self.held(claim, work)
+
+    def settle(self, claim: Claim, step: Step, state: str, result: Any = None) -> None:
+        """Write down what came of a step."""
+
+        def work(connection: Connection) -> None:
+            change = {"state": state, "result": json.dumps(result), "ended": now()}
+            connection.execute(update(steps).where(steps.c.id == step.id), change)
+            self.audit.note(connection, state, "", f"{step.unit} {step.name} #{step.attempt}", claim.job)
+
+        self.held(claim, work)
+
+    def show(self, claim: Claim, unit: int, state: str, text: str) -> None:
+        """How far a machine is; also as a line of output."""
+
+        def work(connection: Connection) -> None:
+            change = {"state": state, "text": storable(text), "changed": now()}
+            connection.execute(update(units).where(units.c.job == claim.job, units.c.number == unit), change)
+            connection.execute(output.insert(), {"job": claim.job, "unit": unit, "at": now(), "text": storable(text)})
+
+        self.held(claim, work, durable=state in FINISHED)
+
+    def finish(self, claim: Claim, state: str, text: str) -> None:
+        """The job is over; what it held is free."""
+
+        def work(connection: Connection) -> None:
+            change = {"state": state, "text": storable(text), "ended": now(), "changed": next_change(connection)}
+            connection.execute(update(jobs).where(jobs.c.id == claim.job), change)
+            connection.execute(delete(locks).where(locks.c.job == claim.job))
+            self.audit.note(connection, state, "", text, claim.job)
+
+        self.held(claim, work)
+
+    def cancel(self, number: int, said: Message) -> Job:
+        """Ask for a job to end; one that still waits ends at once. Raises Problem where there is nothing to end."""
+
+        def work(connection: Connection) -> Job:
+            row = connection.execute(select(jobs).where(jobs.c.id == number)).mappings().first()
+            if row is None:
+                raise Problem(f"there is no job {number}: .jobs lists them")
+            if row["state"] in FINISHED:
+                raise Problem(f"job {number} is over already ({row['state']})")
+            change: dict[str, Any] = {"cancelled": fold(said.account) or said.nick, "changed": next_change(connection)}
+            if row["state"] == Is.WAITING:
+                change |= {"state": Is.CANCELLED, "ended": now(), "told": True, "text": "nothing had been begun"}
+                end = {"state": Is.CANCELLED, "text": "not begun", "changed": now()}
+                connection.execute(update(units).where(units.c.job == number), end)
+            connection.execute(update(jobs).where(jobs.c.id == number), change)
+            self.audit.note(connection, "cancel", person(said), "", number)
+            return job_of({**row, **change})
+
+        return self.database.wait(work, durable=True)
+
+    def told(self, number: int) -> None:
+        """The end of a job has been said."""
+        self.database.wait(
+            lambda connection: connection.execute(update(jobs).where(jobs.c.id == number), {"told": True})
+        )
+
+    def untold(self) -> list[Job]:
+        """Jobs whose end has not been said yet."""
+        query = select(jobs).where(jobs.c.told.is_(False), jobs.c.state.in_(FINISHED)).order_by(jobs.c.ended)
+        with self.database.read() as connection:
+            return jobs_by(connection, query)
+
+    def beat(self, owner: str) -> None:
+        """A sign of life."""
+        self.database.wait(lambda connection: beat(connection, owner))
+
+    def beats(self) -> dict[str, int]:
+        """The last sign of life of each runner: a number that grows."""
+        with self.database.read() as connection:
+            rows = connection.execute(select(runners.c.token, runners.c.beat))
+            return {row.token: row.beat for row in rows}
+
+    def forget(self, owner: str) -> None:
+        """A runner is gone."""
+        self.database.wait(lambda connection: connection.execute(delete(runners).where(runners.c.token == owner)))
+
+
+def new_row(connection: Connection, plan: Plan, public: bool) -> dict[str, Any]:
+    """A new job's row, but for who asked for it."""
+    return {
+        "kind": plan.kind,
+        "title": storable(plan.title),
+        "plan": plan.text,
+        "state": Is.WAITING,
+        "text": "",
+        "public": public,
+        "created": now(),
+        "changed": next_change(connection),
+        "owner": "",
+        "fence": 0,
+        "cancelled": "",
+        "told": False,
+    }
+
+
+def check_held(connection: Connection, claim: Claim) -> None:
+    """Raises Fenced where the job is not ours any more."""
+    query = select(jobs.c.owner, jobs.c.fence, jobs.c.state).where(jobs.c.id == claim.job)
+    if connection.execute(query).first() != (claim.owner, claim.fence, Is.RUNNING):
+        raise Fenced(f"job {claim.job} is not ours any more")
+
+
+def beat(connection: Connection, owner: str) -> None:
+    row = insert(runners).values(token=owner, beat=1)
+    connection.execute(row.on_conflict_do_update(index_elements=["token"], set_={"beat": runners.c.beat + 1}))
+
+
+def next_change(connection: Connection) -> int:
+    """A time of change that no job has yet, so that a feed's readers see each."""
+    return max(now(), (connection.execute(select(func.max(jobs.c.changed))).scalar() or 0) + 1)
