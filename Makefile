@@ -2,9 +2,9 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-APT := ngircd inspircd atheme-services openssl
+APT := ngircd inspircd atheme-services openssl chromium
 
-.PHONY: demo test lint bench servers clean
+.PHONY: demo test lint bench crash servers clean
 
 demo: $(VENV)/ready-to-run
 	@$(BIN)/chanops demo
@@ -18,6 +18,10 @@ lint: $(VENV)/ready-to-test
 
 bench: $(VENV)/ready-to-run
 	$(BIN)/python -m benchmarks $(ARGS)
+
+# Thousands of kills at random instants, judged by the simulated cloud's own record.
+crash: $(VENV)/ready-to-test
+	$(BIN)/python -m tests.crash $(ARGS)
 
 # The real IRC servers of the tests. Without root, or elsewhere than Debian, their tests skip and say why.
 servers:

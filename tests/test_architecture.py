@@ -33,7 +33,7 @@ ARROWS = {
     "app": {"core", "irc", "services", "phenny", "web", "configuration", "fleet", "loader", "switchboard", "workers"},
     "offline": {"core", "app", "configuration"},
     "testing": {"core", "services", "configuration", "offline"},
-    "conversation": {"simulator"},
+    "conversation": {"core", "simulator"},
     "demo": {"core", "app", "configuration", "conversation", "simulator"},
     "cli": {"core", "app", "configuration", "demo", "loader", "offline", "version"},
     "__main__": {"cli"},

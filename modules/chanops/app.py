@@ -85,6 +85,7 @@ class App:
             configured.beside("."),
         )
         self.fleet.jobs.say = self.board.say_if_there
+        self.fleet.jobs.on_news = self.speak_of_jobs
         self.reloading = threading.Lock()
         self.ticking: Timer | None = None
         self.port: Port | None = None
@@ -204,8 +205,12 @@ class App:
     def look(self) -> None:
         """Once a second: are workers stuck? Have jobs news?"""
         self.workers.look()
-        self.workers.submit("jobs", "jobs", self.fleet.jobs.speak, most=1)
+        self.speak_of_jobs()
         self.reactor.after(1.0, self.look)
+
+    def speak_of_jobs(self) -> None:
+        """Have it said which jobs ended, and how far the others are; from any thread."""
+        self.workers.submit("jobs", "jobs", self.fleet.jobs.speak, most=1)
 
     def stop(self) -> None:
         """Leave politely; from any thread or signal handler."""
@@ -257,7 +262,7 @@ class App:
             self.fleet.use(clouds)
             self.reactor.call(self.tick)
             self.board.happen("start")
-            return told(before, running)
+            return switchboard.told(before, running)
         finally:
             self.reloading.release()
 
@@ -279,21 +284,3 @@ def plugin_settings(book: Book, configured: Configuration) -> dict[type, object]
 def root_of(settings: Settings) -> str:
     """The pages' address as it appears in links; "" where none are served."""
     return (settings.web.url or f"http://{settings.web.listen}") if settings.web.listen else ""
-
-
-def told(before: Running, after: Running) -> str:
-    """What a reload changed."""
-    names = [{plugin.name for plugin in running.book.plugins} for running in (before, after)]
-    new, gone = sorted(names[1] - names[0]), sorted(names[0] - names[1])
-    parts = [f"reloaded {len(names[1])} plugins"]
-    parts += [f"new: {', '.join(new)}"] if new else []
-    parts += [f"gone: {', '.join(gone)}"] if gone else []
-    old, now = before.settings, after.settings
-    if (old.networks, old.web, old.bot.data_dir, old.bot.workers) != (
-        now.networks,
-        now.web,
-        now.bot.data_dir,
-        now.bot.workers,
-    ):
-        parts.append("networks, pages, data_dir and workers change at the next start")
-    return "; ".join(parts)

@@ -9,6 +9,7 @@ gc.disable()
 import argparse
 import logging
 import sys
+import threading
 from collections.abc import Callable, Sequence
 from importlib import import_module
 
@@ -16,6 +17,7 @@ from chanops import configuration
 from chanops.app import App
 from chanops.core.errors import Problem
 from chanops.core.example import example
+from chanops.core.text import plain
 from chanops.loader import load
 from chanops.offline import Offline
 from chanops.version import VERSION
@@ -23,6 +25,14 @@ from chanops.version import VERSION
 gc.freeze()
 gc.enable()
 log = logging.getLogger(__name__)
+SIMULATED = """\
+A simulated DigitalOcean listens on {url}; what it does costs nothing. For a configuration:
+  [provider:do]
+  kind = digitalocean
+  token = {token}
+  endpoint = {url}
+Beside it, {root}/sim/state, {root}/sim/truth, {root}/sim/requests and {root}/sim/faults. Ctrl-C ends it.
+"""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -63,6 +73,16 @@ def parser() -> argparse.ArgumentParser:
     )
     one.set_defaults(work=say)
     add("check", help="read the configuration, load the plugins, say what is wrong").set_defaults(work=check)
+    one = add("audit", help="verify: is the record of what was asked and done whole?")
+    one.add_argument("what", choices=["verify"])
+    one.add_argument("--head", metavar="HASH", help="the last hash of an earlier look: it must still be in the chain")
+    one.set_defaults(work=audit)
+    one = add("simulate", help="run a simulated cloud by itself, to try things on")
+    one.add_argument("cloud", choices=["digitalocean"])
+    one.add_argument("--port", type=int, default=9155, help="where it listens on 127.0.0.1 (default: 9155)")
+    one.add_argument("--token", default="demo-token", help="the token it accepts (default: demo-token)")
+    one.add_argument("--scale", type=float, default=1.0, help="how slow it is: 1 is a few seconds for each action")
+    one.set_defaults(work=simulate)
     add("example-config", help="print every setting with its default").set_defaults(work=example_config)
     return made
 
@@ -122,11 +142,46 @@ def example_config(given: argparse.Namespace) -> int:
     return 0
 
 
+def audit(given: argparse.Namespace) -> int:
+    """chanops audit verify; 1 where the record was tampered with."""
+    app = App(configured(given))
+    app.database.start()
+    try:
+        verdict = app.fleet.jobs.audit.verify(given.head or "")
+    finally:
+        app.database.stop()
+    if verdict.broken_at:
+        print(f"BROKEN at row {verdict.broken_at} ({verdict.broken_on}): it, or one before it, was changed or removed")
+        return 1
+    if given.head and not verdict.head_seen:
+        print(f"BROKEN: no row has the hash {given.head}: rows were removed from the end, or all were made anew")
+        return 1
+    print(f"whole: {verdict.rows} rows, the last hash is {verdict.head}")
+    return 0
+
+
+def simulate(given: argparse.Namespace) -> int:
+    """chanops simulate digitalocean, until it is interrupted."""
+    made = import_module("chanops.simulator.digitalocean")
+    delays = made.Delays.realistic(scale=given.scale)
+    try:
+        cloud = made.CloudServer(port=given.port, token=given.token, delays=delays)
+        cloud.start()
+    except OSError as error:
+        raise Problem(f"port {given.port} cannot be had: {error.strerror}: choose another with --port") from None
+    print(SIMULATED.format(url=cloud.url.rstrip("/"), root=cloud.root, token=given.token), flush=True)
+    try:
+        threading.Event().wait()
+    finally:
+        cloud.stop()
+    return 0
+
+
 def say(given: argparse.Namespace) -> int:
     """chanops say: what the bot answers goes to standard output."""
     found = configured(given)
     start_logging("warning")
     with Offline(found) as bot:
         answers = bot.say(given.text, given.nick, given.account, given.channel)
-    print("\n".join(answers) or "(the bot has nothing to say to that)")
+    print("\n".join(map(plain, answers)) or "(the bot has nothing to say to that)")
     return 0

@@ -6,25 +6,29 @@ import urllib.error
 import urllib.request
 from dataclasses import dataclass, field
 
+from chanops.core.text import plain
 from chanops.simulator.chat import Chat, Heard
 
 BOT = "chanops"
-WITHIN = 10.0
+WITHIN, JOB_WITHIN = 10.0, 40.0
 TITLE = "How the site limits requests"
 HELP = """\
 You are alice in {channel}, logged in, with the roles admin and ops. What you type is said there. Try
   .help                                     .url https://example.org/ A title
   have you seen https://example.org/news?   .links
+  .machines      .up scraper-1,scraper-2    .jobs      .cost
+  .down scraper-*     .up scraper-*         .down spider
 /guest TEXT says it as somebody who is not logged in; /quit ends.
 """
 
 
 @dataclass(frozen=True)
 class Stage:
-    """Where the demo's network and pages are."""
+    """Where the demo's network, pages and cloud are."""
 
     irc: tuple[str, int]
     pages: str
+    cloud: str
 
 
 def prompt(alice: Chat, stage: Stage) -> int:
@@ -62,7 +66,7 @@ def show_all(chat: Chat) -> None:
 
 def show(heard: Heard) -> None:
     """A line as IRC clients show it."""
-    print(f"<{heard.nick}> {heard.text}", flush=True)
+    print(f"<{heard.nick}> {plain(heard.text)}", flush=True)
 
 
 @dataclass
@@ -86,6 +90,8 @@ class Played:
         self.ask(self.alice, ".whoami", r"alice: account alice on demo; roles: admin, ops")
         self.ask(self.alice, ".links numbers", r"the numbers are at .* bob, .* http")
         self.ask(self.alice, ".reload", r"reloaded \d+ plugins")
+        self.ask(guest, ".down db", r"bob: \.down: this needs the role ops")
+        self.run_machines()
         guest.leave()
         self.read_feed()
         for each in self.wrong:
@@ -93,20 +99,54 @@ class Played:
         print("Every answer was what it should be." if not self.wrong else f"{len(self.wrong)} answers were wrong.")
         return 1 if self.wrong else 0
 
+    def run_machines(self) -> None:
+        """A day of a freelancer's: machines up in the morning, down in the evening, and up again."""
+        self.ask(
+            self.alice, ".up scraper-1,scraper-2", r"job 1: up scraper-1, scraper-2 \(demo: s-2vcpu-4gb, fra1, .* \$"
+        )
+        self.see(r"job 1: done in .*scraper-1 203\.0\.113\.\d+; scraper-2 203")
+        self.ask(self.alice, ".machines scraper-1", r"scraper-1 +\x0303running")
+        self.ask(
+            self.alice,
+            ".up scraper-3 size=s-2vcpu-4bg",
+            r"alice: there is no size s-2vcpu-4bg; did you mean s-2vcpu-4gb",
+        )
+        self.ask(self.alice, ".down spider", r"alice: spider is protected \(stop-only\)")
+        shown = self.ask(
+            self.alice, ".down scraper-*", r"alice: this snapshots, checks and then destroys scraper-1 \(id \d+"
+        )
+        code = re.search(r"\.confirm ([0-9A-Z]{6})", shown)
+        self.ask(
+            self.alice, f".confirm {code[1] if code else '?'}", r"job 2: down scraper-1, scraper-2 \(demo\) · saves \$"
+        )
+        self.see(r"job 2: done in .*snapshot scraper-1-\d{8}T\d{6}Z-j2 .*saves")
+        self.ask(self.alice, ".up scraper-*", r"job 3: up scraper-1, scraper-2 .*from scraper-1-\d{8}T\d{6}Z-j2")
+        self.see(r"job 3: done in .*scraper-1 203\.0\.113\.\d+; scraper-2 203")
+        self.ask(self.alice, ".cost", r"demo: 5 machines, 4 running · \$")
+
+    def see(self, wanted: str) -> None:
+        """Wait for the report of a job."""
+        heard = self.alice.hear(lambda line: line.nick == BOT and bool(re.match(wanted, line.text)), JOB_WITHIN)
+        if heard is None:
+            self.wrong.append(f"{wanted!r} was not said within {JOB_WITHIN:.0f} s")
+        else:
+            show(heard)
+
     def say(self, chat: Chat, text: str) -> None:
         """Say something that needs no answer."""
         show(Heard(chat.nick, text))
         chat.say(text)
 
-    def ask(self, chat: Chat, text: str, wanted: str) -> None:
-        """Say something, and check the bot's answer."""
+    def ask(self, chat: Chat, text: str, wanted: str) -> str:
+        """Say something, and check the bot's answer, which is returned."""
         self.say(chat, text)
         heard = self.alice.hear(lambda line: line.nick == BOT, WITHIN)
         if heard is None:
             self.wrong.append(f"{text!r} was not answered within {WITHIN:.0f} s")
-            return
+            return ""
         show(heard)
         self.check(bool(re.match(wanted, heard.text)), f"{text!r} was answered {heard.text!r}, not {wanted!r}")
+        return heard.text
 
     def check(self, right: bool, complaint: str) -> None:
         if not right:
@@ -121,8 +161,8 @@ class Played:
         print(f"\n{address} now has")
         for title, line in zip(titles, lines, strict=False):
             print(f"  {title}\n    {line}")
-        self.check(titles[:1] == [TITLE] and len(titles) == 2, f"the feed's titles are {titles!r}")
-        page, _ = fetch(lines[0]) if lines else ("", "")
+        self.check(TITLE in titles and len(titles) == 5, f"the feed's titles are {titles!r}")
+        page, _ = fetch(lines[titles.index(TITLE)]) if TITLE in titles else ("", "")
         self.check(TITLE in page, "the line's page does not have the line")
         self.check(fetch(address, etag)[0] == "304", "an unchanged feed is not answered with 304")
 

@@ -1,4 +1,4 @@
-"""The demo: a whole network in one process, and somebody to talk to the bot on it."""
+"""The demo: a whole network and a cloud in one process, and somebody to talk to the bot there."""
 
 import secrets
 import socket
@@ -14,17 +14,20 @@ from chanops.app import App
 from chanops.conversation import Played, Stage, prompt
 from chanops.core.errors import Problem
 from chanops.simulator.chat import Chat
+from chanops.simulator.digitalocean import CloudServer, Delays
 from chanops.simulator.ircd import IrcServer
 
 BOT, CHANNEL, PASSWORD = "chanops", "#ops", "demo"
 IRC_PORT, WEB_PORT = 6667, 8080
 WITHIN = 10.0
+DELAYS = 0.5  # of a simulated action's few seconds
 
 INTRODUCTION = """\
 An IRC network on {host}:{port}, with the bot in {channel}. Join with any client:
   /connect {host} {port}    then  /join {channel}
   To be somebody with a role there: nick alice, then  /msg NickServ IDENTIFY {password}
-The feed: {feed}
+A simulated DigitalOcean with three machines: {cloud}
+The pages: {pages}machines and {pages}jobs; the feed: {pages}feed.rss
 """
 
 
@@ -32,9 +35,8 @@ def demo(play: bool) -> int:
     """Set all up and talk: a prompt on a terminal, else a played conversation. 0 when every answer was right."""
     with stage() as made:
         host, port = made.irc
-        print(
-            INTRODUCTION.format(host=host, port=port, channel=CHANNEL, password=PASSWORD, feed=f"{made.pages}feed.rss")
-        )
+        about = {"channel": CHANNEL, "password": PASSWORD, "pages": made.pages, "cloud": made.cloud}
+        print(INTRODUCTION.format(host=host, port=port, **about))
         alice = Chat(made.irc, "alice", CHANNEL, PASSWORD)
         try:
             if not alice.wait_for(BOT, WITHIN):
@@ -48,13 +50,19 @@ def demo(play: bool) -> int:
 
 @contextmanager
 def stage() -> Iterator[Stage]:
-    """The network, the bot, the pages; all gone afterwards."""
-    bot_password = secrets.token_urlsafe(16)
+    """The network, the cloud, the bot, the pages; all gone afterwards."""
+    bot_password, token = secrets.token_urlsafe(16), secrets.token_urlsafe(16)
     accounts = {"alice": PASSWORD, BOT: bot_password}
-    with tempfile.TemporaryDirectory(prefix="chanops-demo-") as folder:
+    with (
+        tempfile.TemporaryDirectory(prefix="chanops-demo-") as folder,
+        CloudServer(token=token, delays=Delays.realistic(DELAYS)) as cloud,
+    ):
+        cloud.world.add_droplet("db", size="s-2vcpu-4gb", tags=("db",))
+        cloud.world.add_droplet("spider", size="s-1vcpu-2gb", tags=("scraper",))
+        cloud.world.add_droplet("old-web", tags=("web",), status="off")
         server = listening(lambda port: IrcServer(port=port, accounts=accounts), IRC_PORT)
         path = Path(folder) / "config.ini"
-        write_configuration(path, server.address, bot_password)
+        write_configuration(path, server.address, bot_password, cloud.url, token)
         app = App(configuration.read(path))
         ready = threading.Event()
         failed: list[BaseException] = []
@@ -63,7 +71,7 @@ def stage() -> Iterator[Stage]:
         try:
             if not ready.wait(WITHIN) or failed:
                 raise failed[0] if failed else Problem("the bot did not start in time")
-            yield Stage(server.address, app.pages.home)
+            yield Stage(server.address, app.pages.home, cloud.url)
         finally:
             app.stop()
             thread.join(WITHIN)
@@ -91,7 +99,7 @@ def run(app: App, ready: threading.Event, failed: list[BaseException]) -> None:
         ready.set()
 
 
-def write_configuration(path: Path, address: tuple[str, int], password: str) -> None:
+def write_configuration(path: Path, address: tuple[str, int], password: str, cloud: str, token: str) -> None:
     """The demo's configuration, as a file like anybody's, so that .reload has something to read."""
     path.touch(mode=0o600)
     path.write_text(
@@ -109,10 +117,22 @@ send_interval = 0.2
 [web]
 listen = 127.0.0.1:{free_port(WEB_PORT)}
 [feed]
-title = Links in {CHANNEL}
+title = Links and jobs in {CHANNEL}
 [roles]
 admin = alice
 ops = alice
+[provider:demo]
+kind = digitalocean
+token = {token}
+endpoint = {cloud.rstrip("/")}
+poll = 0.3
+[machine:scraper-*]
+size = s-2vcpu-4gb
+region = fra1
+image = debian-13-x64
+tags = scraper
+[machine:spider]
+protect = stop-only
 """
     )
 

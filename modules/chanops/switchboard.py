@@ -204,3 +204,21 @@ def check(book: Book, supplies: Supplies, settings: Settings) -> None:
                 f"{timed.plugin}.{timed.function.__name__} speaks in {timed.to}, where the bot is not: "
                 "add the channel to a network's `channels`"
             )
+
+
+def told(before: Running, after: Running) -> str:
+    """What a reload changed."""
+    names = [{plugin.name for plugin in running.book.plugins} for running in (before, after)]
+    new, gone = sorted(names[1] - names[0]), sorted(names[0] - names[1])
+    parts = [f"reloaded {len(names[1])} plugins"]
+    parts += [f"new: {', '.join(new)}"] if new else []
+    parts += [f"gone: {', '.join(gone)}"] if gone else []
+    old, now = before.settings, after.settings
+    if (old.networks, old.web, old.bot.data_dir, old.bot.workers) != (
+        now.networks,
+        now.web,
+        now.bot.data_dir,
+        now.bot.workers,
+    ):
+        parts.append("networks, pages, data_dir and workers change at the next start")
+    return "; ".join(parts)

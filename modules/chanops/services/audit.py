@@ -19,12 +19,13 @@ COLUMNS = tuple(audit.c[name] for name in ("id", "at", "kind", "who", "job", "te
 
 @dataclass(frozen=True)
 class Verdict:
-    """What a look at the whole chain found: how many rows, the last hash, and where it breaks (0: nowhere)."""
+    """What a look at the whole chain found: how many rows, the last hash, where it breaks (0: nowhere)."""
 
     rows: int
     head: str
     broken_at: int
     broken_on: datetime | None = None
+    head_seen: bool = False
 
 
 class Audit:
@@ -45,16 +46,17 @@ class Audit:
         """Add a row, durably. Raises Problem where that cannot be."""
         self.database.wait(lambda connection: self.note(connection, kind, who, text), durable=True)
 
-    def verify(self) -> Verdict:
-        """Compute every hash anew."""
-        before, rows = BEGINNING, 0
+    def verify(self, head: str = "") -> Verdict:
+        """Compute every hash anew; `head` is one of them, noted elsewhere, that must still be there."""
+        before, rows, seen = BEGINNING, 0, False
         with self.database.read() as connection:
             for row in connection.execute(select(*COLUMNS, audit.c.hash).order_by(audit.c.id)):
                 rows += 1
                 if row[0] != rows or row[-1] != hash_of(before, tuple(row[:-1])):
                     return Verdict(rows, before, row[0], moment(row[1]))
                 before = row[-1]
-        return Verdict(rows, before, 0)
+                seen = seen or before == head
+        return Verdict(rows, before, 0, None, seen)
 
 
 def hash_of(before: str, row: tuple[Any, ...]) -> str:

@@ -70,6 +70,7 @@ class Jobs:
         self.engine.news = self.heard_news
         self.say: SayIn = lambda network, channel, text: False
         self.news = threading.Condition()
+        self.on_news: Callable[[], object] = lambda: None
         self.count = 0
         self.quiet: dict[int, tuple[float, float, str]] = {}
         self.asked: dict[tuple[str, str], deque[float]] = {}
@@ -180,6 +181,7 @@ class Jobs:
         with self.news:
             self.count += 1
             self.news.notify_all()
+        self.on_news()
 
     def wait_for_news(self, seen: int, within: float) -> int:
         """Wait until there was news after `seen`; what to pass the next time."""
