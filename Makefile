@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 APT := ngircd inspircd atheme-services openssl chromium
 
-.PHONY: demo test lint bench crash servers clean
+.PHONY: demo test lint bench bench-jobs crash servers clean
 
 demo: $(VENV)/ready-to-run
 	@$(BIN)/chanops demo
@@ -18,6 +18,9 @@ lint: $(VENV)/ready-to-test
 
 bench: $(VENV)/ready-to-run
 	$(BIN)/python -m benchmarks $(ARGS)
+
+bench-jobs: $(VENV)/ready-to-run
+	$(BIN)/python -m benchmarks.jobs $(ARGS)
 
 # Thousands of kills at random instants, judged by the simulated cloud's own record.
 crash: $(VENV)/ready-to-test

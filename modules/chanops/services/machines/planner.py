@@ -1,5 +1,6 @@
 """From what was typed to a plan: which machines, what with each; whatever cannot be is refused before it is begun."""
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -11,13 +12,14 @@ from chanops.core.plan import Plan, Unit
 from chanops.core.sections import Settings
 from chanops.core.text import near, visible
 from chanops.core.words import Targets
-from chanops.providers.base import Can, Image, Machine, Reserved, State
+from chanops.providers.base import Image, Machine, Reserved, State
 from chanops.providers.hosts import HOSTS
 from chanops.services.machines.clouds import Clouds
-from chanops.services.machines.inventory import Inventory, look, one_each
+from chanops.services.machines.inventory import RECENT, Inventory, look, one_each
 from chanops.services.machines.memory import JOB_TAG, Memory
 from chanops.services.machines.moves import OURS, STOP_ONLY
 
+MOST_NAMED = 8
 STILL_ALLOWED = ("start", "stop")
 DESTROYS = ("down", "destroy", "restore")
 VERBS = {
@@ -124,7 +126,7 @@ class Planner:
         own = {each.image for each in self.memory.own(provider, name)}
         return [
             each
-            for each in sorted(self.clouds.of(provider).provider.snapshots(), key=age, reverse=True)
+            for each in sorted(self.clouds.of(provider).snapshots.newer(recent()), key=age, reverse=True)
             if each.available and each.size > 0 and (each.id in own or (id and each.of == id) or is_called(each, name))
         ]
 
@@ -147,8 +149,12 @@ class Planner:
 
     def reserved(self, provider: str) -> list[Reserved]:
         """A provider's reserved addresses; none where it has no such thing."""
-        cloud = self.clouds.of(provider).provider
-        return cloud.reserved() if Can.RESERVED_ADDRESSES in cloud.can else []
+        return self.clouds.of(provider).reserved.newer(recent())
+
+
+def recent() -> float:
+    """How old a list may be that a plan is made from: one look serves all of a plan."""
+    return time.monotonic() - RECENT
 
 
 def check_options(kind: str, options: Mapping[str, Any]) -> None:
@@ -213,12 +219,16 @@ def title(kind: str, found: Sequence[Machine], options: Mapping[str, Any]) -> st
     return f"{kind} {names}{more} ({providers}){saves}"
 
 
-def question(plan: Plan, seen: Inventory) -> str:
-    """What is shown before something is destroyed: each machine with its id, and what to think of."""
+def question(plan: Plan, seen: Inventory) -> tuple[str, list[str]]:
+    """What is shown before something is destroyed: machines with their ids, and what to think of; and all, where many.
+
+    The second is empty unless the first leaves machines out.
+    """
     by_id = {(each.provider, each.id): each for each in seen.machines}
     machines = [by_id.get((unit.provider, unit.id)) for unit in plan.units]
     names = [described(each) for each in machines if each is not None]
-    listed = names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+    shown = names if len(names) <= MOST_NAMED else [*names[: MOST_NAMED - 1], f"{len(names) - MOST_NAMED + 1} more"]
+    listed = shown[0] if len(shown) == 1 else f"{', '.join(shown[:-1])} and {shown[-1]}"
     warned = "".join(f"; {each}" for each in plan.warnings)
     image = f" with {plan.units[0].facts['image_name']}" if plan.kind == "restore" and len(names) == 1 else ""
-    return f"this {VERBS[plan.kind]} {listed}{image}{warned}"
+    return f"this {VERBS[plan.kind]} {listed}{image}{warned}", names if shown != names else []

@@ -14,6 +14,7 @@ from chanops.core.plan import Plan
 from chanops.core.sections import Settings
 from chanops.core.words import Targets, targets
 from chanops.providers.base import Image, Key, Region, Size
+from chanops.services.audit import person
 from chanops.services.jobs.engine import Workflow
 from chanops.services.jobs.jobs import Jobs
 from chanops.services.jobs.rows import Is
@@ -66,28 +67,33 @@ class Machines:
             return UpPlanner(self.planner, self.folder).plan(which, options)
         return self.planner.plan(kind, which, options)
 
-    def request(self, kind: str, which: Targets, said: Message, dry: bool = False, **options: Any) -> str:
-        """Have something done with machines: the line that says that it was begun, or that asks to confirm it."""
+    def request(self, kind: str, which: Targets, said: Message, dry: bool = False, **options: Any) -> list[str]:
+        """Have something done with machines: what says that it was begun, or asks to confirm it."""
         try:
             plan = self.plan(kind, which, options)
         except Problem as problem:
             self.jobs.refuse(said, str(problem))
             raise
+        shown, names = question(plan, self.look()) if plan.destroys else ("", [])
         if dry:
-            return f"would: {plan.title}" + (f" · {question(plan, self.look())}" if plan.destroys else "")
+            return [f"would: {plan.title}" + (f" · {shown}" if shown else ""), *names]
         if not plan.destroys:
-            return self.jobs.submit(plan, said)
+            return [self.jobs.submit(plan, said)]
+        self.jobs.audit.write("asked", person(said), plan.text)
         again = partial(self.carry_out, plan, kind, which, options, said)
-        return self.confirmations.ask(question(plan, self.look()), again, said)
+        return [self.confirmations.ask(shown, again, said), *names]
 
     def carry_out(self, shown: Plan, kind: str, which: Targets, options: Mapping[str, Any], said: Message) -> str:
         """Do what was confirmed, if it is still the same that was shown."""
         plan = self.plan(kind, which, options)
         if plan.digest != shown.digest:
-            raise Refused("what it would act on has changed since it was shown: nothing was done; ask again")
+            changed = "what it would act on has changed since it was shown: nothing was done; ask again"
+            self.jobs.refuse(said, changed)
+            raise Refused(changed)
+        self.jobs.audit.write("confirmed", person(said), plan.digest)
         return self.jobs.submit(plan, said)
 
-    def again(self, number: int, said: Message) -> str:
+    def again(self, number: int, said: Message) -> list[str]:
         """Ask for a job again: for the machines that were not done, or for all if all were."""
         whole = self.jobs.whole(number)
         if not whole.job.over:
