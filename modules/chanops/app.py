@@ -154,13 +154,14 @@ class App:
         if self.port is None:
             return
         pages = import_module("chanops.web.pages")
-        self.feed = pages.Feed(self.database, self.links, self.settings, self.pages)
+        jobs = pages.PublicJobs(self.database, self.fleet.jobs, self.settings)
+        self.feed = pages.Feed(self.database, self.links, jobs, self.settings, self.pages)
         self.feed.start()
-        shown = pages.Shown(
-            self.feed, self.links, self.history, self.replies, self.pages, lambda: self.settings().feed.title
+        site = pages.Site(
+            pages.Shown(self.feed, self.links, self.history, self.replies, jobs, self.fleet.machines, self.settings)
         )
         self.web = import_module("chanops.web.server").WebServer(self.port)
-        self.web.serve_with(pages.Site(shown).app)
+        self.web.serve_with(site.app, site.leave)
 
     def run(self, ready: Callable[[], None] = lambda: None) -> None:
         """Everything, until somebody says stop; in the main thread."""

@@ -1,4 +1,4 @@
-"""The feed: valid whatever was said, the same bytes each time, made anew only when a link changed."""
+"""The feeds: valid whatever was said, the same bytes each time, made anew only when a link or a job changed."""
 
 import hashlib
 import locale
@@ -19,11 +19,16 @@ from hypothesis import strategies as st
 from sqlalchemy.exc import OperationalError
 
 from chanops.core.message import Message
-from chanops.core.sections import ChannelSettings, FeedSettings, Settings
-from chanops.core.text import xml_safe
+from chanops.core.plan import Plan, Unit
+from chanops.core.sections import ChannelSettings, FeedSettings, Settings, WebSettings
+from chanops.core.text import visible, xml_safe
 from chanops.services.database import Database
 from chanops.services.feed import NOTHING_YET, TYPES, Feed, hex_titles
+from chanops.services.feed_items import of_job, of_link
+from chanops.services.feed_jobs import Ended, PublicJobs
 from chanops.services.history import History, Said
+from chanops.services.jobs.jobs import Jobs
+from chanops.services.jobs.rows import Job, UnitRow
 from chanops.services.link_rows import Link
 from chanops.services.links import Links
 from chanops.services.pages import Pages
@@ -48,12 +53,16 @@ from pathlib import Path
 from chanops.core.sections import Settings
 from chanops.services.database import Database
 from chanops.services.feed import Feed
+from chanops.services.feed_jobs import PublicJobs
 from chanops.services.history import History
+from chanops.services.jobs.jobs import Jobs
 from chanops.services.links import Links
 from chanops.services.pages import Pages
 database = Database(Path(sys.argv[1]))
 database.start()
-feed = Feed(database, Links(database, History(database), Settings), Settings, Pages(sys.argv[2]))
+pages, history = Pages(sys.argv[2]), History(database)
+jobs = PublicJobs(database, Jobs(database, history, Settings, lambda: pages, {}), Settings)
+feed = Feed(database, Links(database, history, Settings), jobs, Settings, pages)
 feed.start()
 print(*(hashlib.sha256(feed.rendered(form).body).hexdigest() for form in ("rss", "atom")))
 feed.stop()
@@ -85,10 +94,30 @@ def link(number=1, title="A read", address="https://example.org/", place=1, at=N
     return Link(number * 10 + place, address, title, place, at, replace(line, **more))
 
 
-def bare(title="Links"):
+def job(number=1, title="up web-1", text="done in 2 s. web-1 is up", state="done", units=(), at=NOON, **more):
+    plan = Plan(more.get("kind", "up"), title, ())
+    made = Job(
+        number, plan.kind, title, state, text, plan, "net", "#ops", "alice", "alice", 7, True, at - HOUR, at - HOUR, at,
+        at, "",
+    )  # fmt: skip
+    rows = [UnitRow(place, *each, at) for place, each in enumerate(units)]
+    return Ended(replace(made, **more), rows)
+
+
+class Bare:
     """A feed that renders what it is given."""
-    now = Settings(feed=FeedSettings(title=title))
-    return Feed(None, None, lambda: now, PAGES)
+
+    def __init__(self, title):
+        now = Settings(feed=FeedSettings(title=title))
+        self.feed = Feed(None, None, None, lambda: now, PAGES)
+
+    def render(self, form, links, jobs=(), which="feed"):
+        items = [of_link(each, PAGES) for each in links] + [of_job(each, PAGES) for each in jobs]
+        return self.feed.render(which, form, items)
+
+
+def bare(title="Links"):
+    return Bare(title)
 
 
 class Kept:
@@ -98,8 +127,11 @@ class Kept:
         self.database = Database(path)
         self.database.start()
         self.now = Settings()
-        self.links = Links(self.database, History(self.database), lambda: self.now)
-        self.feed = Feed(self.database, self.links, lambda: self.now, PAGES)
+        history = History(self.database)
+        self.links = Links(self.database, history, lambda: self.now)
+        self.jobs = Jobs(self.database, history, lambda: self.now, lambda: PAGES, {})
+        public = PublicJobs(self.database, self.jobs, lambda: self.now)
+        self.feed = Feed(self.database, self.links, public, lambda: self.now, PAGES)
         self.feed.start()
 
     def stop(self):
@@ -109,8 +141,20 @@ class Kept:
     def add(self, name="a", at=NOON, title="", **more):
         self.links.add(f"http://{name}.example/", title, said(name, at, **more))
 
-    def titles(self):
-        return [each.findtext("title") for each in items(self.feed.rendered("rss").body)]
+    def begin(self, title="up web-1", public=True, **more):
+        """A job that is under way."""
+        plan = Plan("up", title, (Unit("web-1", "do"), Unit("web-2", "do")))
+        made = self.jobs.journal.create(plan, said(".up", at=datetime.now(UTC), **more), public, 1000)
+        return self.jobs.journal.claim(made.id, "me", frozenset())
+
+    def end(self, claim, state="done", text="done in 2 s"):
+        """It is over."""
+        self.jobs.journal.show(claim, 0, "done", "is up")
+        self.jobs.journal.show(claim, 1, state, "is so as well")
+        self.jobs.journal.finish(claim, state, text)
+
+    def titles(self, which="feed"):
+        return [each.findtext("title") for each in items(self.feed.rendered("rss", which).body)]
 
 
 @pytest.fixture
@@ -146,7 +190,7 @@ def mistakes_in_rss(body, url):
         found.append("no permalink")
     if len({guid.text for guid in guids}) != len(guids):
         found.append("a guid twice")
-    if not all(guid.text.startswith(f"{ROOT}/line/") for guid in guids):
+    if not all(guid.text.startswith((f"{ROOT}/line/", f"{ROOT}/jobs/")) for guid in guids):
         found.append("a guid elsewhere")
     for item in channel.findall("item"):
         for name in ("title", "description", "link", f"{DC}creator"):
@@ -488,3 +532,113 @@ def test_who_must_not_wait_gets_the_feed_from_memory_or_nothing(kept):
         assert kept.feed.current("rss") is None
     kept.add("a")
     assert kept.feed.current("rss") is None
+
+
+# Jobs
+
+UNITS = st.lists(st.tuples(TEXT, st.sampled_from(["done", "failed"]) | TEXT, TEXT), max_size=3)
+JOBS = st.lists(st.tuples(TEXT, TEXT, TEXT, TEXT, UNITS), min_size=1, max_size=2)
+
+
+@settings(max_examples=200, deadline=None)
+@given(JOBS)
+def test_any_text_of_a_job_leaves_a_valid_feed_and_is_in_it(texts):
+    given_jobs = [
+        job(number, title, text, nick=nick, channel=f"#{channel}", units=units)
+        for number, (title, text, nick, channel, units) in enumerate(texts, 1)
+    ]
+    for form, kind in (("rss", items), ("atom", entries)):
+        body = bare().render(form, [], given_jobs, "jobs").body
+        assert MISTAKES[form](body, f"{ROOT}/jobs.{form}") == []
+        assert not feedparser.parse(body).bozo
+        space = "" if form == "rss" else ATOM
+        for each, expected in zip(kind(body), given_jobs, strict=True):
+            title = f"job {expected.job.id}: {visible(xml_safe(expected.job.title))} · done"
+            assert each.findtext(f"{space}title") == title
+            html = Elements(each.findtext("description") if form == "rss" else each.findtext(f"{ATOM}content"))
+            tags = [tag for tag, _ in html.found]
+            assert tags.count("tr") == (1 + len(expected.units) if expected.units else 0)
+            assert tags.count("td") == 3 * len(expected.units)
+            assert set(tags) <= {"p", "br", "table", "tr", "th", "td", "a"}
+            assert [tag[1] for tag in html.found if tag[0] == "a"] == [
+                {"href": f"{ROOT}/line/7"}, {"href": f"{ROOT}/jobs/{expected.job.id}"}
+            ]  # fmt: skip
+
+
+def test_what_a_subscriber_reads_of_a_job():
+    units = [("web-1", "done", "203.0.113.7"), ("web-2", "failed", "no <room> & \x02no\x02 time")]
+    made = job(41, "up web-1, web-2", "1 failed, 1 done\nlook at web-2", "failed", units, nick="al<i>ce")
+    for form in TYPES:
+        [entry] = feedparser.parse(bare().render(form, [], [made], "jobs").body).entries
+        assert (entry.title, entry.author) == ("job 41: up web-1, web-2 · failed", "al<i>ce")
+        assert (entry.id, entry.link) == (f"{ROOT}/jobs/41", f"{ROOT}/jobs/41")
+        assert entry.published_parsed[:6] == (2026, 11, 21, 12, 0, 0)
+    [entry] = feedparser.parse(bare().render("atom", [], [made], "jobs").body).entries
+    assert entry.content[0].value == (
+        "<p>1 failed, 1 done<br />look at web-2</p>"
+        "<table><tr><th>machine</th><th>state</th><th>what came of it</th></tr>"
+        "<tr><td>web-1</td><td>done</td><td>203.0.113.7</td></tr>"
+        "<tr><td>web-2</td><td>failed</td><td>no &lt;room&gt; &amp; no time</td></tr></table>"
+        f'<p>asked for by <a href="{ROOT}/line/7">al&lt;i&gt;ce in #ops on net, 2026-11-21 11:00 UTC</a></p>'
+        f'<p><a href="{ROOT}/jobs/41">job 41</a></p>'
+    )
+
+
+def test_a_report_is_one_and_its_author_is_the_bot(kept):
+    kept.jobs.report("what the machines cost", "do: 3 machines\ndo: 2 snapshots")
+    [entry] = feedparser.parse(kept.feed.rendered("rss").body).entries
+    assert (entry.title, entry.author, entry.link) == ("report 1: what the machines cost", "chanops", f"{ROOT}/jobs/1")
+    assert "do: 3 machines<br" in entry.summary
+    assert "line/" not in entry.summary
+
+
+def test_each_feed_has_what_it_says_and_links_and_jobs_are_merged_by_time(kept):
+    kept.add("older", datetime.now(UTC) - HOUR)
+    kept.end(kept.begin("up a"))
+    kept.add("newest", datetime.now(UTC) + HOUR)
+    kept.end(kept.begin("up b"))
+    assert kept.titles("links") == ["newest", "older"]
+    assert kept.titles("jobs") == ["job 2: up b · done", "job 1: up a · done"]
+    assert kept.titles() == ["newest", "job 2: up b · done", "job 1: up a · done", "older"]
+    kept.now = Settings(feed=FeedSettings(items=2))
+    assert kept.titles() == ["newest", "job 2: up b · done"]
+    for which in ("feed", "links", "jobs"):
+        for form in TYPES:
+            assert MISTAKES[form](kept.feed.rendered(form, which).body, f"{ROOT}/{which}.{form}") == []
+
+
+def test_a_job_is_in_the_feed_once_it_is_over_and_only_then(kept):
+    claim = kept.begin()
+    made = kept.feed.rendered("rss", "jobs")
+    assert kept.titles("jobs") == []
+    kept.jobs.journal.show(claim, 0, "running", "is being made")
+    assert kept.feed.rendered("rss", "jobs") is made
+    kept.end(claim, "needs-attention", "look at it")
+    assert kept.feed.current("rss", "jobs") is None
+    assert kept.titles("jobs") == ["job 1: up web-1 · needs-attention"]
+    made = kept.feed.rendered("rss", "jobs")
+    kept.jobs.journal.told(1)
+    assert kept.feed.rendered("rss", "jobs") is made
+    assert kept.feed.current("rss", "jobs") is made
+
+
+def test_jobs_that_are_not_public_or_were_asked_for_in_private_are_in_no_feed(kept):
+    kept.end(kept.begin("up secret", public=False))
+    kept.end(kept.begin("up cabal", channel="#cabal"))
+    kept.end(kept.begin("up open"))
+    assert kept.titles() == ["job 3: up open · done", "job 2: up cabal · done"]
+    kept.now = Settings(channels={"#cabal": ChannelSettings(feed=False)})
+    assert kept.titles() == kept.titles("jobs") == ["job 3: up open · done"]
+    kept.now = Settings()
+    assert len(kept.titles()) == 2
+
+
+def test_where_machines_are_not_shown_no_feed_has_a_job(kept):
+    kept.add("a")
+    kept.end(kept.begin())
+    assert len(kept.titles()) == 2
+    kept.now = Settings(web=WebSettings(machines=False))
+    assert kept.titles() == ["a"]
+    assert kept.titles("jobs") == []
+    kept.now = Settings()
+    assert len(kept.titles()) == 2

@@ -5,6 +5,8 @@ import http.client
 import itertools
 import re
 import socket
+import threading
+import time
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime, parsedate_to_datetime
@@ -15,20 +17,25 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from starlette.requests import Request
 
+from chanops.core.confirm import Confirmations
 from chanops.core.message import Message
 from chanops.core.sections import ChannelSettings, FeedSettings, Settings
 from chanops.core.text import visible
+from chanops.fleet import Fleet
 from chanops.services.database import Database
 from chanops.services.feed import Feed, Rendered
+from chanops.services.feed_jobs import PublicJobs
 from chanops.services.history import History
 from chanops.services.links import Links
 from chanops.services.pages import Pages
 from chanops.services.replies import Replies
-from chanops.web.pages import Shown, Site, has_it
+from chanops.web.feeds import has_it
+from chanops.web.pages import Shown, Site
 from chanops.web.port import Port
 from chanops.web.server import WebServer
 
 DEADLINE = 10
+FEEDS = ["/feed.rss", "/feed.atom", "/links.rss", "/links.atom", "/jobs.rss", "/jobs.atom"]
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
 SECOND = timedelta(seconds=1)
 HIDDEN = Settings(
@@ -75,11 +82,16 @@ class Served:
         self.port = Port("127.0.0.1:0")
         self.port.bind()
         pages = Pages(f"http://{self.port.address}")
-        self.feed = Feed(self.database, self.links, lambda: self.now, pages)
+        confirmations = Confirmations(time.monotonic, threading.Lock())
+        self.fleet = Fleet(self.database, self.history, confirmations, lambda: self.now, lambda: pages, path.parent)
+        jobs = PublicJobs(self.database, self.fleet.jobs, lambda: self.now)
+        self.feed = Feed(self.database, self.links, jobs, lambda: self.now, pages)
         self.feed.start()
         self.server = WebServer(self.port)
-        shown = Shown(self.feed, self.links, self.history, self.replies, pages, lambda: self.now.feed.title)
-        self.server.serve_with(Site(shown).app)
+        site = Site(
+            Shown(self.feed, self.links, self.history, self.replies, jobs, self.fleet.machines, lambda: self.now)
+        )
+        self.server.serve_with(site.app, site.leave)
         self.host, _, number = self.port.address.rpartition(":")
         self.number = int(number)
 
@@ -141,9 +153,18 @@ def routes(served):
         "/": (200, HTML),
         f"/line/{served.line}": (200, HTML),
         f"/reply/{served.reply}": (200, HTML),
+        "/machines": (200, HTML),
+        "/jobs": (200, HTML),
         "/feed.rss": (200, RSS),
         "/feed.atom": (200, ATOM),
+        "/links.rss": (200, RSS),
+        "/links.atom": (200, ATOM),
+        "/jobs.rss": (200, RSS),
+        "/jobs.atom": (200, ATOM),
+        "/jobs/1": (404, HTML),
+        "/jobs/1/events": (404, HTML),
         "/static/style.css": (200, "text/css; charset=utf-8"),
+        "/static/live.js": (200, "text/javascript; charset=utf-8"),
         "/line/1": (404, HTML),
         "/reply/x": (404, HTML),
         "/nothing": (404, HTML),
@@ -298,7 +319,7 @@ def test_a_channel_that_is_hidden_is_hidden_at_once(served):
 # Feeds: who has it already need not get it again
 
 
-@pytest.mark.parametrize("path", ["/feed.rss", "/feed.atom"])
+@pytest.mark.parametrize("path", FEEDS)
 def test_a_feed_says_how_it_can_be_asked_for_again(path, served):
     answer = served.ask(path)
     assert re.fullmatch(r'"[0-9a-f]{32}"', answer.headers["etag"])
@@ -310,7 +331,7 @@ def test_a_feed_says_how_it_can_be_asked_for_again(path, served):
     assert f'href="http://{served.port.address}{path}"'.encode() in answer.body
 
 
-@pytest.mark.parametrize("path", ["/feed.rss", "/feed.atom"])
+@pytest.mark.parametrize("path", FEEDS)
 @pytest.mark.parametrize(
     ("tags", "status"),
     [
@@ -427,7 +448,7 @@ PAYLOADS = [
 FRAME = [
     ("html", "lang"), ("head",), ("meta", "charset"), ("meta", "name", "content"), ("title",), ("link", "rel", "href"),
     ("link", "rel", "type", "title", "href"), ("link", "rel", "type", "title", "href"), ("body",), ("header",),
-    ("a", "href"), ("nav",), ("a", "href"), ("a", "href"), ("main",), ("h1",),
+    ("a", "href"), ("nav",), ("a", "href"), ("a", "href"), ("a", "href"), ("a", "href"), ("main",), ("h1",),
 ]  # fmt: skip
 ITEM = [("li",), ("a", "class", "href", "rel"), ("p",), ("a", "href"), ("time", "datetime")]
 LINE = [("p", "class"), ("time", "datetime"), ("p", "class"), ("b",)]

@@ -58,6 +58,15 @@ def test_an_address_that_is_not_ours_is_told_with_the_key_to_change(listen):
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize("listen", ["127.0.0.1:0", "[::1]:0"])
+def test_whoever_calls_gets_each_piece_of_an_answer_at_once(listen):
+    with bound(listen) as port:
+        caller = socket.create_connection(port.sock.getsockname()[:2], DEADLINE)
+        accepted, _ = port.sock.accept()
+        with contextlib.closing(caller), contextlib.closing(accepted):
+            assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY) != 0
+
+
 def test_a_port_that_was_closed_can_be_taken_again_at_once():
     with bound("127.0.0.1:0") as first:
         address = first.address

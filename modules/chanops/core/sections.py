@@ -119,7 +119,7 @@ class WebSettings:
 class FeedSettings:
     """The feed."""
 
-    title: Line = "Links"
+    title: Line = "Links and jobs"
     """Its title."""
     items: int = 50
     """How many of the newest links and jobs it holds."""

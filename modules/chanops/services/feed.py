@@ -1,12 +1,11 @@
-"""The feed, as RSS and Atom: made once for each change, by feedgen, the same bytes each time."""
+"""The feeds, as RSS and Atom: made once for each change, by feedgen, the same bytes each time."""
 
 import hashlib
 import re
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from html import escape
 
 from feedgen.entry import FeedEntry
 from feedgen.feed import FeedGenerator
@@ -15,13 +14,20 @@ from sqlalchemy import Connection
 from chanops.core.sections import Settings
 from chanops.core.text import xml_safe
 from chanops.services.database import Database
-from chanops.services.link_rows import Link
+from chanops.services.feed_items import Item, merged, of_job, of_link
+from chanops.services.feed_jobs import PublicJobs
 from chanops.services.links import Links
 from chanops.services.pages import Pages
 
 NOTHING_YET = datetime(2000, 1, 1, tzinfo=UTC)
 RSS_TITLE = re.compile(rb"(?<=<title>)[^<]*(?=</title>)")
 TYPES = {"rss": "application/rss+xml; charset=utf-8", "atom": "application/atom+xml; charset=utf-8"}
+
+DESCRIPTIONS = {
+    "feed": "The links that were posted, who said what about them, and what became of jobs with machines.",
+    "links": "The links that were posted, and who said what about them.",
+    "jobs": "What became of jobs with machines, and reports.",
+}
 
 
 @dataclass(frozen=True)
@@ -35,13 +41,16 @@ class Rendered:
 
 
 class Feed:
-    """Both forms of the feed, kept until a link changes."""
+    """All feeds in both forms, kept until a link or a job changes."""
 
-    def __init__(self, database: Database, links: Links, settings: Callable[[], Settings], pages: Pages) -> None:
-        self.database, self.links, self.settings, self.pages = database, links, settings, pages
+    def __init__(
+        self, database: Database, links: Links, jobs: PublicJobs, settings: Callable[[], Settings], pages: Pages
+    ) -> None:
+        self.database, self.links, self.jobs, self.settings, self.pages = database, links, jobs, settings, pages
         # feedgen sets the whole process's locale while it writes dates: one thread at a time.
         self.lock = threading.Lock()
-        self.made: dict[str, Rendered] = {}
+        self.held: dict[str, list[Item]] = {}
+        self.made: dict[tuple[str, str], Rendered] = {}
         self.made_of: object = None
         self.watcher: Connection
         self.seen: tuple[object, Settings] | None = None
@@ -54,29 +63,34 @@ class Feed:
         """Close it."""
         self.watcher.close()
 
-    def rendered(self, form: str) -> Rendered:
-        """The feed as "rss" or "atom"; from memory unless something has changed."""
+    def rendered(self, form: str, which: str = "feed") -> Rendered:
+        """A feed as "rss" or "atom"; from memory unless something has changed."""
         with self.lock:
             if self.stale():
                 self.refresh()
-            return self.made[form]
+            if (which, form) not in self.made:
+                self.made[which, form] = self.render(which, form, self.held[which])
+            return self.made[which, form]
 
-    def current(self, form: str) -> Rendered | None:
-        """The feed from memory, if nothing has changed and nobody is making it; never waits."""
+    def current(self, form: str, which: str = "feed") -> Rendered | None:
+        """A feed from memory, if nothing has changed and nobody is making it; never waits."""
         if not self.lock.acquire(blocking=False):
             return None
         try:
-            return None if self.stale() else self.made.get(form)
+            return None if self.stale() else self.made.get((which, form))
         finally:
             self.lock.release()
 
     def refresh(self) -> None:
-        """Make the feed anew if a link has changed; takes note of it last, so that what fails is tried again."""
+        """Read what is in the feeds if it changed; takes note of it last, so that what fails is tried again."""
         seen = self.version()
-        made_of = (self.links.stamp(self.watcher), self.settings().feed)
+        settings = self.settings()
+        made_of = (self.links.stamp(self.watcher), self.jobs.stamp(), self.jobs.on, settings.feed)
         if made_of != self.made_of:
-            newest = self.links.in_feed(self.settings().feed.items)
-            self.made = {each: self.render(each, newest) for each in TYPES}
+            most = settings.feed.items
+            links = [of_link(each, self.pages) for each in self.links.in_feed(most)]
+            jobs = [of_job(each, self.pages) for each in self.jobs.ended(most)]
+            self.held, self.made = {"feed": merged(links, jobs, most), "links": links, "jobs": jobs}, {}
         self.seen, self.made_of = seen, made_of
 
     def stale(self) -> bool:
@@ -88,49 +102,38 @@ class Feed:
         """SQLite's data_version, which differs for this connection once any other has written."""
         return self.watcher.exec_driver_sql("PRAGMA data_version").scalar(), self.settings()
 
-    def render(self, form: str, newest: list[Link]) -> Rendered:
-        """One form of the feed."""
-        changed = max((link.changed for link in newest), default=NOTHING_YET).replace(microsecond=0)
+    def render(self, which: str, form: str, items: Sequence[Item]) -> Rendered:
+        """One feed in one form."""
+        changed = max((item.changed for item in items), default=NOTHING_YET).replace(microsecond=0)
+        title = shown(self.settings().feed.title, self.pages.home)
         made = FeedGenerator()
         made.load_extension("dc")
-        made.id(self.pages.feed(form))
-        made.title(shown(self.settings().feed.title, self.pages.home))
-        made.description("The links that were posted, and who said what about them.")
-        made.link(href=self.pages.home, rel="alternate")
-        made.link(href=self.pages.feed(form), rel="self", type=TYPES[form].partition(";")[0])
+        made.id(self.pages.feed(form, which))
+        made.title(title if which == "feed" else f"{title}: {which}")
+        made.description(DESCRIPTIONS[which])
+        made.link(href=self.pages.jobs if which == "jobs" else self.pages.home, rel="alternate")
+        made.link(href=self.pages.feed(form, which), rel="self", type=TYPES[form].partition(";")[0])
         made.generator("chanops")
         made.updated(changed)
-        for link in newest:
-            made.add_entry(self.entry(link), order="append")
+        for item in items:
+            made.add_entry(entry(item), order="append")
         body = hex_titles(made.rss_str(pretty=True)) if form == "rss" else made.atom_str(pretty=True)
         return Rendered(body, TYPES[form], f'"{hashlib.sha256(body).hexdigest()[:32]}"', changed)
 
-    def entry(self, link: Link) -> FeedEntry:
-        """One link: who posted it, what they said, where and when."""
-        made = FeedEntry()
-        made.load_extension("dc")
-        made.title(shown(link.named, xml_safe(link.address)))
-        made.link(href=xml_safe(link.address))
-        made.guid(self.guid(link), permalink=True)
-        made.author(name=shown(link.said.nick, "?"))
-        made.dc.dc_creator(shown(link.said.nick, "?"))
-        made.published(link.said.at)
-        made.updated(link.changed)
-        made.content(self.body(link), type="html")
-        return made
 
-    def guid(self, link: Link) -> str:
-        """The line's permanent address; a second link of the same line has its place behind it."""
-        return self.pages.line(link.said.id) + (f"#{link.place}" if link.place > 1 else "")
-
-    def body(self, link: Link) -> str:
-        """What a reader shows, as HTML."""
-        said = link.said
-        where, when = escape(f"{said.channel} on {said.network}"), f"{said.at:%Y-%m-%d %H:%M} UTC"
-        quote = f"&lt;{escape(said.nick)}&gt; {escape(said.plain)}"
-        line = f'<a href="{escape(self.pages.line(said.id))}">{where}, {when}</a>'
-        address = escape(link.address)
-        return xml_safe(f'<p><a href="{address}">{address}</a></p><blockquote>{quote}</blockquote><p>{line}</p>')
+def entry(item: Item) -> FeedEntry:
+    """One item as feedgen has it."""
+    made = FeedEntry()
+    made.load_extension("dc")
+    made.title(shown(item.title, xml_safe(item.otherwise)))
+    made.link(href=xml_safe(item.address))
+    made.guid(item.guid, permalink=True)
+    made.author(name=shown(item.author, "?"))
+    made.dc.dc_creator(shown(item.author, "?"))
+    made.published(item.at)
+    made.updated(item.changed)
+    made.content(xml_safe(item.body), type="html")
+    return made
 
 
 def shown(text: str, otherwise: str) -> str:

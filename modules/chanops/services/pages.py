@@ -22,9 +22,14 @@ class Pages:
         """A long answer's address."""
         return f"{self.root}/reply/{token}" if self.root else ""
 
-    def feed(self, form: str) -> str:
-        """The feed's address as "rss" or "atom"."""
-        return f"{self.root}/feed.{form}" if self.root else ""
+    def feed(self, form: str, which: str = "feed") -> str:
+        """A feed's address as "rss" or "atom": "feed" with all there is, "links", or "jobs"."""
+        return f"{self.root}/{which}.{form}" if self.root else ""
+
+    @property
+    def jobs(self) -> str:
+        """The page of the newest jobs."""
+        return f"{self.root}/jobs" if self.root else ""
 
     def job(self, number: int) -> str:
         """A job's page."""

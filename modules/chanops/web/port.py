@@ -19,6 +19,9 @@ class Port:
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         try:
             self.sock = socket.create_server((host, int(port)), family=family, backlog=512)
+            # Those who call inherit it; asyncio sets it only where the protocol's number is known. Without it a page of
+            # two pieces takes 40 ms.
+            self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         except OSError as error:
             raise Problem(
                 f"[web] listen = {self.listen}: {error.strerror}: choose another port, or end what uses it"

@@ -2,6 +2,7 @@
 
 import logging
 import threading
+from collections.abc import Callable
 from typing import Any
 
 import uvicorn
@@ -18,9 +19,14 @@ class WebServer:
         self.port = port
         self.server: uvicorn.Server | None = None
         self.thread: threading.Thread | None = None
+        self.leave: Callable[[], None] = lambda: None
 
-    def serve_with(self, app: Any) -> None:
-        """Serve an application, in a thread; until now callers have waited in the port's queue."""
+    def serve_with(self, app: Any, leave: Callable[[], None] = lambda: None) -> None:
+        """Serve an application, in a thread; until now callers have waited in the port's queue.
+
+        `leave` is called when it is to end, so that what would go on for long does not.
+        """
+        self.leave = leave
         config = uvicorn.Config(
             app,
             log_config=None,
@@ -39,6 +45,7 @@ class WebServer:
 
     def stop(self) -> None:
         """End it."""
+        self.leave()
         if self.server is not None:
             self.server.should_exit = True
         if self.thread is not None:

@@ -1,0 +1,89 @@
+"""What is in a feed, whatever form it has: each link and each ended job as an item."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from heapq import merge
+from html import escape
+from itertools import islice
+from operator import attrgetter
+
+from chanops.core.text import lines_of, visible, xml_safe
+from chanops.services.feed_jobs import Ended
+from chanops.services.jobs.rows import Job
+from chanops.services.link_rows import Link
+from chanops.services.pages import Pages
+
+REPORT = "report"
+
+
+@dataclass(frozen=True)
+class Item:
+    """One item: its texts may hold anything, its body is HTML."""
+
+    title: str
+    otherwise: str
+    """What stands for a title in which nothing is left."""
+    address: str
+    guid: str
+    author: str
+    at: datetime
+    changed: datetime
+    body: str
+
+
+def of_link(link: Link, pages: Pages) -> Item:
+    """One link: who posted it, what they said, where and when."""
+    said = link.said
+    # The line's permanent address; a second link of the same line has its place behind it.
+    guid = pages.line(said.id) + (f"#{link.place}" if link.place > 1 else "")
+    where, when = escape(f"{said.channel} on {said.network}"), minute(said.at)
+    quote = f"&lt;{escape(said.nick)}&gt; {escape(said.plain)}"
+    line = f'<a href="{escape(pages.line(said.id))}">{where}, {when}</a>'
+    address = escape(link.address)
+    body = f'<p><a href="{address}">{address}</a></p><blockquote>{quote}</blockquote><p>{line}</p>'
+    return Item(link.named, link.address, link.address, guid, said.nick, said.at, link.changed, body)
+
+
+def of_job(ended: Ended, pages: Pages) -> Item:
+    """One job that is over: what it was, what came of it, machine by machine, and where it was asked for."""
+    job, page = ended.job, pages.job(ended.job.id)
+    at = job.ended or job.changed
+    lines = "<br>".join(told(line) for line in lines_of(job.text))
+    body = f"<p>{lines}</p>" if lines else ""
+    if ended.units:
+        rows = "".join(
+            f"<tr><td>{told(unit.name)}</td><td>{told(unit.state)}</td><td>{told(unit.text)}</td></tr>"
+            for unit in ended.units
+        )
+        body += f"<table><tr><th>machine</th><th>state</th><th>what came of it</th></tr>{rows}</table>"
+    if job.channel and job.line:
+        where = escape(f"{job.nick} in {job.channel} on {job.network}, {minute(job.created)}")
+        body += f'<p>asked for by <a href="{escape(pages.line(job.line))}">{where}</a></p>'
+    body += f'<p><a href="{escape(page)}">{named(job)}</a></p>'
+    return Item(job_title(job), named(job), page, page, job.nick or "chanops", at, at, body)
+
+
+def job_title(job: Job) -> str:
+    """What an ended job is called in a feed."""
+    title = visible(xml_safe(job.title))
+    return f"{named(job)}: {title}" + ("" if job.kind == REPORT else f" · {job.state}")
+
+
+def named(job: Job) -> str:
+    """job 41."""
+    return f"{'report' if job.kind == REPORT else 'job'} {job.id}"
+
+
+def told(text: str) -> str:
+    """A line of a cloud's or a person's as HTML."""
+    return escape(visible(xml_safe(text)))
+
+
+def minute(at: datetime) -> str:
+    return f"{at:%Y-%m-%d %H:%M} UTC"
+
+
+def merged(links: Iterable[Item], jobs: Iterable[Item], most: int) -> list[Item]:
+    """Links and jobs by time, newest first; what each of both has in its own order stays so."""
+    return list(islice(merge(links, jobs, key=attrgetter("at"), reverse=True), most))

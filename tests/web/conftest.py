@@ -1,0 +1,34 @@
+"""Bots with pages, for the tests of machines and jobs."""
+
+import pytest
+
+from tests.web import served
+
+
+@pytest.fixture
+def cloud():
+    """A simulated cloud."""
+    with served.cloud() as made:
+        yield made
+
+
+@pytest.fixture
+def start(tmp_path, empty_database):
+    """Starts a bot, with more in its configuration."""
+    made = []
+
+    def begin(more=""):
+        made.append(served.Served(tmp_path / str(len(made)), empty_database, more))
+        return made[-1]
+
+    yield begin
+    for each in made:
+        each.stop()
+
+
+@pytest.fixture(scope="module")
+def quiet(tmp_path_factory, empty_database):
+    """A bot without clouds, for all tests of a file."""
+    made = served.Served(tmp_path_factory.mktemp("quiet"), empty_database)
+    yield made
+    made.stop()
