@@ -5,11 +5,13 @@ from collections.abc import Mapping
 from fnmatch import fnmatchcase
 from typing import Any, Literal
 
+from chanops.core.address import parts
 from chanops.core.errors import Problem
-from chanops.core.settings import Host, Line, OneWord, Seconds, Secret, WebRoot, Words, section
+from chanops.core.settings import Host, Line, OneWord, Seconds, Secret, WebRoot, WordOrNothing, Words, section
 from chanops.core.text import visible
 
 NO_SECRET = Secret("")
+LOCAL = ("127.0.0.1", "[::1]", "localhost")
 NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9.-]{0,61}[A-Za-z0-9])?\Z")
 NAME_RULE = "letters, digits, dots and hyphens, at most 63, a letter or digit at both ends"
 
@@ -62,13 +64,13 @@ class ProviderSettings:
 class MachineSettings:
     """A machine to make with .up NAME; or a pattern such as spider-*, for what holds for many."""
 
-    provider: OneWord = ""
+    provider: WordOrNothing = ""
     """The cloud account; empty where there is only one."""
-    size: OneWord = ""
+    size: WordOrNothing = ""
     """The size, as .sizes names them."""
-    region: OneWord = ""
+    region: WordOrNothing = ""
     """The region, as .regions names them."""
-    image: OneWord = ""
+    image: WordOrNothing = ""
     """The image to make it from where it has no snapshot yet."""
     tags: Words = ()
     """Its tags."""
@@ -121,6 +123,8 @@ def check_machines(
             provider.token.get_secret_value()
         ):
             raise Problem(f"{shown} token: it has characters that no token has")
+        if provider.endpoint.startswith("http://") and host_of(provider.endpoint) not in LOCAL:
+            raise Problem(f"{shown} endpoint: the token would be sent in clear: begin it with https://")
         between(f"{shown} keep", provider.keep, 1, 1000)
         between(f"{shown} per_minute", provider.per_minute, 10, 250)
         for key in ("poll", "grace", "shutdown", "create", "least_snapshot"):
@@ -133,6 +137,12 @@ def check_machines(
         between(f"[host:{name}] port", host.port, 1, 65535)
     for key in ("parallel", "most_machines", "most_jobs", "per_minute"):
         between(f"[jobs] {key}", getattr(jobs, key), 1, 1000)
+
+
+def host_of(address: str) -> str:
+    """The host of a web address that was checked before."""
+    found = parts(address)
+    return found.host if found is not None else ""
 
 
 def check_machine(name: str, machine: MachineSettings, providers: Mapping[str, ProviderSettings]) -> None:

@@ -1,139 +1,139 @@
-"""DigitalOcean's JSON as the shapes that all clouds share. Its text is foreign: only what is checked goes on."""
+"""DigitalOcean's JSON as the shapes that all clouds share. All of these raise Odd."""
 
-from datetime import UTC, datetime
 from typing import Any
 
-from chanops.core.text import shorten, visible
-from chanops.providers.base import LONG_AGO, Action, Image, Key, Machine, Region, Reserved, Size, State
-from chanops.providers.base import BadRequest as Bad
+from chanops.providers.base import Account, Action, Image, Key, Machine, Region, Reserved, Size, State
+from chanops.providers.digitalocean.reading import Thing
 
 STATES = {"new": State.CREATING, "active": State.RUNNING, "off": State.OFF, "archive": State.FAILED}
 ACTION_STATES = {"completed": "done", "errored": "failed"}
-LONGEST = 255
 
 
-def number(id: str) -> int:
-    """An id as DigitalOcean counts; anything else never gets into an address."""
-    if not (id.isascii() and id.isdecimal() and len(id) <= 18):
-        raise Bad(f"{visible(id)[:40]} is no id of DigitalOcean's")
-    return int(id)
-
-
-def text(value: Any) -> str:
-    """A piece of text on one line, of a sane length."""
-    return shorten(visible(str(value)), LONGEST) if value is not None else ""
-
-
-def texts(value: Any) -> tuple[str, ...]:
-    return tuple(text(each) for each in value) if isinstance(value, list) else ()
-
-
-def time(value: Any) -> datetime:
-    """An ISO time."""
-    try:
-        found = datetime.fromisoformat(str(value))
-    except ValueError:
-        return LONG_AGO
-    return found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC)
-
-
-def machine(provider: str, found: dict[str, Any]) -> Machine:
+def machine_of(provider: str, found: Any) -> Machine:
     """A droplet; one that is being made has `networks: {}`."""
-    networks = (found.get("networks") or {}).get("v4") or []
-    public = next((text(each.get("ip_address")) for each in networks if each.get("type") == "public"), "")
-    size, features = found.get("size") or {}, texts(found.get("features"))
-    image = found.get("image") or {}
+    droplet = Thing("droplet", found)
+    networks = [Thing("droplet's network", each) for each in droplet.inner("networks").items("v4")]
+    public = next((each.address("ip_address") for each in networks if each.text("type") == "public"), "")
+    image, features = droplet.inner("image"), droplet.texts("features")
     return Machine(
         provider,
-        str(number(str(found["id"]))),
-        text(found.get("name")),
-        STATES.get(str(found.get("status")), State.UNKNOWN),
+        droplet.number("id"),
+        droplet.name("name"),
+        STATES.get(droplet.text("status"), State.UNKNOWN),
         public,
-        text(found.get("size_slug")),
-        text((found.get("region") or {}).get("slug")),
-        text(image.get("slug") or image.get("id")),
-        texts(found.get("tags")),
-        time(found.get("created_at")),
-        float(size.get("price_hourly") or 0),
-        int(found.get("disk") or 0),
-        int(found.get("memory") or 0),
-        int(found.get("vcpus") or 0),
-        texts(found.get("volume_ids")),
+        droplet.text("size_slug"),
+        droplet.inner("region").text("slug"),
+        image.text("slug") or image.text("id"),
+        droplet.texts("tags"),
+        droplet.time("created_at"),
+        droplet.inner("size").amount("price_hourly"),
+        droplet.whole("disk"),
+        droplet.whole("memory"),
+        droplet.whole("vcpus"),
+        droplet.texts("volume_ids"),
         "backups" in features,
-        bool(found.get("locked")),
-        text(found.get("vpc_uuid")),
+        droplet.flag("locked"),
+        droplet.text("vpc_uuid"),
         "ipv6" in features,
         "monitoring" in features,
     )
 
 
-def image(found: dict[str, Any]) -> Image:
+def image_of(found: Any) -> Image:
     """An image as /v2/images lists it."""
+    image = Thing("image", found)
     return Image(
-        text(found["id"]),
-        text(found.get("name")),
-        text(found.get("slug")),
-        text(found.get("type")),
-        texts(found.get("regions")),
-        float(found.get("size_gigabytes") or 0),
-        int(found.get("min_disk_size") or 0),
-        time(found.get("created_at")),
-        found.get("status", "available") == "available",
+        image.number("id"),
+        image.text("name"),
+        image.text("slug"),
+        image.text("type"),
+        image.texts("regions"),
+        image.amount("size_gigabytes"),
+        image.whole("min_disk_size"),
+        image.time("created_at"),
+        image.text("status") == "available",
     )
 
 
-def snapshot(found: dict[str, Any], ready: bool) -> Image:
-    """A snapshot as /v2/snapshots lists it."""
+def snapshot_of(found: Any) -> Image:
+    """A droplet's snapshot as /v2/snapshots lists it, which does not say whether it is available."""
+    snapshot = Thing("snapshot", found)
     return Image(
-        text(found["id"]),
-        text(found.get("name")),
+        snapshot.number("id"),
+        snapshot.text("name"),
         "",
         "snapshot",
-        texts(found.get("regions")),
-        float(found.get("size_gigabytes") or 0),
-        int(found.get("min_disk_size") or 0),
-        time(found.get("created_at")),
-        ready,
-        text(found.get("resource_id")),
+        snapshot.texts("regions"),
+        snapshot.amount("size_gigabytes"),
+        snapshot.whole("min_disk_size"),
+        snapshot.time("created_at"),
+        of=snapshot.number_if_any("resource_id"),
     )
 
 
-def size(found: dict[str, Any]) -> Size:
+def size_of(found: Any) -> Size:
     """A size, with its prices."""
+    size = Thing("size", found)
     return Size(
-        text(found["slug"]),
-        int(found.get("memory") or 0),
-        int(found.get("vcpus") or 0),
-        int(found.get("disk") or 0),
-        float(found.get("price_hourly") or 0),
-        float(found.get("price_monthly") or 0),
-        texts(found.get("regions")),
-        bool(found.get("available")),
+        size.name("slug"),
+        size.whole("memory"),
+        size.whole("vcpus"),
+        size.whole("disk"),
+        size.amount("price_hourly"),
+        size.amount("price_monthly"),
+        size.texts("regions"),
+        size.flag("available"),
     )
 
 
-def region(found: dict[str, Any]) -> Region:
+def region_of(found: Any) -> Region:
     """A region."""
-    return Region(text(found["slug"]), text(found.get("name")), bool(found.get("available")), texts(found.get("sizes")))
+    region = Thing("region", found)
+    return Region(region.name("slug"), region.text("name"), region.flag("available"), region.texts("sizes"))
 
 
-def key(found: dict[str, Any]) -> Key:
+def key_of(found: Any) -> Key:
     """An SSH key of the account's."""
-    return Key(text(found["id"]), text(found.get("name")), text(found.get("fingerprint")))
+    key = Thing("key", found)
+    return Key(key.number("id"), key.text("name"), key.text("fingerprint"))
 
 
-def reserved(found: dict[str, Any]) -> Reserved:
+def reserved_of(found: Any) -> Reserved:
     """A reserved address."""
-    droplet = found.get("droplet") or {}
-    return Reserved(text(found["ip"]), text(droplet.get("id")) if droplet else "")
+    reserved = Thing("reserved address", found)
+    reserved.name("ip")
+    return Reserved(reserved.address("ip"), reserved.inner("droplet").number_if_any("id"))
 
 
-def action(found: dict[str, Any]) -> Action:
-    """An action."""
+def account_of(found: Any, used: str) -> Account:
+    """Who we are."""
+    account = Thing("account", found)
+    return Account(account.text("email"), account.whole("droplet_limit"), used)
+
+
+def action_of(found: Any) -> Action:
+    """An action; what is done with addresses and images has numbers that may be some machine's, too."""
+    action = Thing("action", found)
     return Action(
-        text(found["id"]),
-        text(found.get("type")),
-        text(found.get("resource_id")),
-        ACTION_STATES.get(str(found.get("status")), "running"),
-        time(found.get("started_at")),
+        action.number("id"),
+        action.text("type"),
+        action.number_if_any("resource_id") if action.text("resource_type") == "droplet" else "",
+        ACTION_STATES.get(action.text("status"), "running"),
+        action.time("started_at"),
     )
+
+
+def words_of(found: Any) -> str:
+    """Text by itself."""
+    return Thing("answer", {"text": found}).text("text")
+
+
+def domain_of(found: Any) -> str:
+    """The name of a domain."""
+    return Thing("domain", found).name("name").lower()
+
+
+def record_of(found: Any) -> tuple[str, str, str, str]:
+    """A DNS record: its type, its name, its id, where it points."""
+    record = Thing("record", found)
+    return record.text("type"), record.name("name").lower(), record.number("id"), record.text("data")
