@@ -32,7 +32,7 @@ ARROWS = {
     "fleet": {"core", "configuration", "providers", "services"},
     "app": {"core", "irc", "services", "phenny", "web", "configuration", "fleet", "loader", "switchboard", "workers"},
     "offline": {"core", "app", "configuration"},
-    "testing": {"core", "services", "configuration", "offline"},
+    "testing": {"core", "services", "configuration", "offline", "simulator"},
     "conversation": {"core", "simulator"},
     "demo": {"core", "app", "configuration", "conversation", "simulator"},
     "cli": {"core", "app", "configuration", "demo", "loader", "offline", "version"},

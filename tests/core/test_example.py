@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from chanops.configuration import sections_of
-from chanops.core.example import example
-from chanops.core.sections import NAMED, SINGLE, ChannelSettings, NetworkSettings, Settings, settings_from
+from chanops.core.example import FIRST_VALUES, NAMES, example
+from chanops.core.sections import NAMED, SINGLE, Settings, settings_from
 from chanops.core.settings import HostAndPort, Seconds, Secret, Words, checked, keys_of, section
 
 FILE = Path(__file__).parents[2] / "config.example.ini"
@@ -49,8 +49,16 @@ def test_the_file_at_the_top_of_the_house_is_what_the_code_prints():
 
 def test_the_example_read_back_is_the_defaults():
     made = settings_from(sections_of(example({})), nothing)
-    network = NetworkSettings(host="irc.example.net", channels=("#ops",))
-    assert made == Settings(networks={"example": network}, channels={"#ops": ChannelSettings()})
+    sections = {name: {} for name in NAMES.values()}
+    for (kind, key), value in FIRST_VALUES.items():
+        sections[NAMES[kind]][key] = value
+    assert made == settings_from(sections, nothing)
+    assert (made.bot, made.web, made.feed, made.jobs) == (
+        Settings().bot,
+        Settings().web,
+        Settings().feed,
+        Settings().jobs,
+    )
 
 
 def test_every_section_and_key_is_there_with_what_it_is_for():

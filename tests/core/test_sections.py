@@ -20,12 +20,43 @@ from chanops.core.sections import (
 from chanops.core.settings import keys_of
 
 HUSH = "hunter2-is-the-secret"
-TITLES = {"bot": "bot", "web": "web", "feed": "feed", "network": "network:libera", "channel": "channel:#ops"}
+TITLES = {
+    "bot": "bot",
+    "web": "web",
+    "feed": "feed",
+    "jobs": "jobs",
+    "network": "network:libera",
+    "channel": "channel:#ops",
+    "provider": "provider:do",
+    "machine": "machine:web-*",
+    "host": "host:backup",
+}
+REQUIRED = {
+    "provider:do": {"kind": "digitalocean", "token": "dop_v1_0123456789"},
+    "host:backup": {"address": "backup.example.org"},
+}
 CLASSES = SINGLE | NAMED
 KEYS = [(kind, key.name) for kind, cls in CLASSES.items() for key in keys_of(cls)]
-FLAGS = [("network", "tls"), ("channel", "links"), ("channel", "feed")]
-NUMBERS = [("bot", "workers"), ("network", "port"), ("network", "send_burst"), ("feed", "items")]
-LENGTHS = [("network", "reconnect_min"), ("network", "reconnect_max"), ("network", "send_interval")]
+FLAGS = [("network", "tls"), ("channel", "links"), ("channel", "feed"), ("web", "machines")]
+NUMBERS = [
+    ("bot", "workers"),
+    ("network", "port"),
+    ("network", "send_burst"),
+    ("feed", "items"),
+    ("jobs", "parallel"),
+    ("jobs", "most_machines"),
+    ("jobs", "most_jobs"),
+    ("jobs", "per_minute"),
+    ("provider", "keep"),
+    ("provider", "per_minute"),
+    ("host", "port"),
+]
+LENGTHS = [
+    ("network", "reconnect_min"),
+    ("network", "reconnect_max"),
+    ("network", "send_interval"),
+    *(("provider", key) for key in ("poll", "grace", "shutdown", "create", "least_snapshot")),
+]
 
 
 def reveal(kind, value):
@@ -34,7 +65,7 @@ def reveal(kind, value):
 
 def read(sections=None, **network):
     """Settings with one network, and these sections or keys changed."""
-    sections = dict(sections or {})
+    sections = {name: REQUIRED.get(name, {}) | keys for name, keys in (sections or {}).items()}
     libera = {"host": "irc.libera.chat", "channels": "#ops #dev"}
     sections["network:libera"] = libera | sections.get("network:libera", {}) | network
     return settings_from(sections, reveal)
@@ -280,7 +311,8 @@ def test_what_is_no_section_of_ours_is_left_for_plugins(name):
         (
             "zzzzzz",
             "[zzzzzz]: there is no such section; "
-            "there are [bot], [web], [feed], [roles], [network:], [channel:], [weather]",
+            "there are [bot], [web], [feed], [jobs], [roles], [network:], [channel:], [provider:], [machine:], "
+            "[host:], [weather]",
         ),
     ],
 )

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from chanops.core.errors import Problem
 from chanops.core.message import Message
 from chanops.core.signature import signature_of
-from chanops.core.words import Rest, Targets, Url
+from chanops.core.words import Flag, Rest, Targets, Url
 
 
 def url(address: Url, title: Rest = "", *, said: Message):
@@ -336,3 +336,43 @@ def test_for_any_rest_there_is_a_quoting_that_gives_it_back(text):
 def test_a_rest_that_no_quotes_enclose_stays_as_it_is(text):
     text = f"x{text}x"
     assert called(say, text) == {"text": text}
+
+
+Dry = Annotated[bool, Flag("-n")]
+
+
+def tag(which: Targets, *tags: str, dry_run: Dry = False):
+    return {"which": str(which), "tags": tags, "dry_run": dry_run}
+
+
+def send(text: Rest, *, quiet: Dry = False):
+    return {"text": text, "quiet": quiet}
+
+
+@pytest.mark.parametrize(
+    ("text", "tags", "dry_run"),
+    [
+        ("web +a", ("+a",), False),
+        ("-n web +a", ("+a",), True),
+        ("web -n +a", ("+a",), True),
+        ("web +a -n", ("+a",), True),
+        ("web -n", (), True),
+        ("web -n -n", (), True),
+        ("web -nn", ("-nn",), False),
+        ("web '-n'", ("-n",), False),
+        ("web dry-run=yes", (), True),
+        ("web dry_run=no", (), False),
+    ],
+)
+def test_a_flag_is_switched_on_by_its_word_wherever_it_stands(text, tags, dry_run):
+    assert called(tag, text) == {"which": "web", "tags": tags, "dry_run": dry_run}
+
+
+def test_a_flag_is_a_flag_only_before_what_takes_the_rest_of_the_line():
+    assert called(send, "-n hello -n") == {"text": "hello -n", "quiet": True}
+    assert called(send, "hello -n") == {"text": "hello -n", "quiet": False}
+
+
+def test_a_flag_is_shown_as_it_is_typed():
+    assert signature_of(tag).usage == "WHICH [TAGS…] [-n]"
+    assert signature_of(send).usage == "[-n] TEXT…"

@@ -474,3 +474,25 @@ def test_what_is_none_of_the_choices_is_answered_with_the_nearest(word, said):
     with pytest.raises(Problem) as caught:
         converter(Literal["shutdown", "reboot", "POWEROFF"])(word)
     assert str(caught.value) == said
+
+
+@pytest.mark.parametrize(
+    ("word", "name", "id", "meant"),
+    [
+        ("id:481", "web", "481", True),
+        ("id:481", "web", "4810", False),
+        ("id:481", "481", "482", False),
+        ("id:481", "id:481", "", False),
+        ("id:48*", "web", "481", False),
+        ("db,id:481", "web", "481", True),
+        ("481", "web", "481", False),
+    ],
+)
+def test_a_machine_can_be_meant_by_its_id(word, name, id, meant):
+    assert targets(word).matches(name, id=id) is meant
+
+
+@pytest.mark.parametrize("word", ["id:", "id:,web", "id: 481", "id:48/1", "id:id:481", "ID:481"])
+def test_what_is_no_id_is_refused(word):
+    with pytest.raises(Problem):
+        targets(word)

@@ -166,7 +166,8 @@ def test_a_database_is_found_again_as_it_was_left(path):
 
 
 @pytest.mark.parametrize(
-    ("version", "told"), [("002", "newer chanops.*update chanops"), ("999", "newer chanops"), ("000", "brought up")]
+    ("version", "told"),
+    [(f"{int(NEWEST) + 1:03}", "newer chanops.*update"), ("999", "newer chanops"), ("000", "brought up")],
 )
 def test_a_database_of_another_version_is_refused_and_left_as_it_is(version, told, path):
     with closing(sqlite3.connect(path)) as connection:

@@ -56,6 +56,10 @@ def one_word(text: str) -> str:
     return text
 
 
+def word_or_nothing(text: str) -> str:
+    return one_word(text) if text else ""
+
+
 def host_and_port(text: str) -> str:
     host, _, port = text.rpartition(":")
     if text and not (host and re.fullmatch("[0-9]{1,5}", port) and int(port) < 65536):
@@ -96,6 +100,7 @@ Seconds = Annotated[float, BeforeValidator(seconds)]
 Line = Annotated[str, AfterValidator(one_line)]
 Host = Annotated[str, AfterValidator(host_name)]  # ::1 is one, and on the wire no word begins with a colon
 OneWord = Annotated[str, AfterValidator(one_word)]
+WordOrNothing = Annotated[str, AfterValidator(word_or_nothing)]
 HostAndPort = Annotated[str, AfterValidator(host_and_port)]
 WebRoot = Annotated[str, AfterValidator(web_root)]
 Zone = Annotated[str, AfterValidator(known_zone)]

@@ -165,9 +165,7 @@ def web_address(word: str) -> str:
 def targets(word: str) -> Targets:
     """Targets from names, globs, tag:T and on:PROVIDER, separated by commas."""
     selectors = tuple(dict.fromkeys(filter(None, word.split(","))))
-    if not selectors or any(
-        not re.match(r"(tag:|on:|id:)?[A-Za-z0-9*?\[][A-Za-z0-9*?\[\]!._-]*\Z", s) for s in selectors
-    ):
+    if not selectors or not all(map(SELECTOR.match, selectors)):
         raise Problem("names, globs or tags, separated by commas: web1,db-*,tag:scraper")
     return Targets(selectors)
 

@@ -38,6 +38,6 @@ def cancel(number: int, *, said: Message, jobs: Jobs) -> str:
 
 
 @command("again", role="ops")
-def again(number: int, *, said: Message, machines: Machines) -> str:
+def again(number: int, *, said: Message, machines: Machines) -> list[str]:
     """Ask for a job again, for the machines that were not done."""
     return machines.again(number, said)

@@ -34,7 +34,7 @@ def machines(which: Targets = ALL, *, said: Message, machines: Machines, pages: 
     for selector in missed if which != ALL else ():
         yield seen.nothing(selector)
     yield from seen.troubles
-    if (not found and not missed and not seen.troubles) or (which == ALL and not found):
+    if not found and not seen.troubles and (which == ALL or not missed):
         yield "there are no machines: .up NAME makes one"
 
 
@@ -118,7 +118,8 @@ def cost_in_the_feed(*, machines: Machines, jobs: Jobs) -> None:
 
 @command("up", role="ops")
 def up(
-    *names: Targets,
+    name: Targets,
+    *more: Targets,
     said: Message,
     machines: Machines,
     like: str = "",
@@ -130,7 +131,7 @@ def up(
     script: str = "",
     count: int = 1,
     dry_run: Dry = False,
-) -> str:
+) -> list[str]:
     """Make machines, from their newest snapshot or as configured; start those that are off."""
     options = {
         "like": like,
@@ -142,76 +143,77 @@ def up(
         "script": script,
         "count": count,
     }
-    return machines.request("up", together(names), said, dry_run, **options)
+    return machines.request("up", together(name, *more), said, dry_run, **options)
 
 
 @command("down", role="ops")
-def down(*which: Targets, said: Message, machines: Machines, dry_run: Dry = False) -> str:
+def down(which: Targets, *more: Targets, said: Message, machines: Machines, dry_run: Dry = False) -> list[str]:
     """Shut down, snapshot, check, destroy; .up brings them back."""
-    return machines.request("down", together(which), said, dry_run)
+    return machines.request("down", together(which, *more), said, dry_run)
 
 
 @command("start", role="ops")
-def start(*which: Targets, said: Message, machines: Machines, dry_run: Dry = False) -> str:
+def start(which: Targets, *more: Targets, said: Message, machines: Machines, dry_run: Dry = False) -> list[str]:
     """Switch machines on."""
-    return machines.request("start", together(which), said, dry_run)
+    return machines.request("start", together(which, *more), said, dry_run)
 
 
 @command("stop", role="ops")
-def stop(*which: Targets, said: Message, machines: Machines, force: bool = False, dry_run: Dry = False) -> str:
+def stop(
+    which: Targets, *more: Targets, said: Message, machines: Machines, force: bool = False, dry_run: Dry = False
+) -> list[str]:
     """Shut machines down, and cut the power of those that do not; with force=yes at once."""
-    return machines.request("stop", together(which), said, dry_run, force=force)
+    return machines.request("stop", together(which, *more), said, dry_run, force=force)
 
 
 @command("reboot", role="ops")
-def reboot(*which: Targets, said: Message, machines: Machines, dry_run: Dry = False) -> str:
+def reboot(which: Targets, *more: Targets, said: Message, machines: Machines, dry_run: Dry = False) -> list[str]:
     """Reboot machines."""
-    return machines.request("reboot", together(which), said, dry_run)
+    return machines.request("reboot", together(which, *more), said, dry_run)
 
 
 @command("resize", role="ops")
 def resize(
     which: Targets, size: str, *, said: Message, machines: Machines, disk: bool = False, dry_run: Dry = False
-) -> str:
+) -> list[str]:
     """Give machines another size; with disk=yes the disk grows too, and never shrinks again."""
     return machines.request("resize", which, said, dry_run, size=size, disk=disk)
 
 
 @command("rename", role="ops")
-def rename(which: Targets, new_name: str, *, said: Message, machines: Machines, dry_run: Dry = False) -> str:
+def rename(which: Targets, new_name: str, *, said: Message, machines: Machines, dry_run: Dry = False) -> list[str]:
     """Give a machine another name."""
     return machines.request("rename", which, said, dry_run, new_name=new_name)
 
 
 @command("snapshot", role="ops")
-def snapshot(*which: Targets, said: Message, machines: Machines, off: bool = False, dry_run: Dry = False) -> str:
+def snapshot(
+    which: Targets, *more: Targets, said: Message, machines: Machines, off: bool = False, dry_run: Dry = False
+) -> list[str]:
     """Snapshot machines, and check it; with off=yes they are off meanwhile, which is safer."""
-    return machines.request("snapshot", together(which), said, dry_run, off=off)
+    return machines.request("snapshot", together(which, *more), said, dry_run, off=off)
 
 
 @command("restore", role="ops")
-def restore(which: Targets, image: str = "", *, said: Message, machines: Machines, dry_run: Dry = False) -> str:
+def restore(which: Targets, image: str = "", *, said: Message, machines: Machines, dry_run: Dry = False) -> list[str]:
     """Put the newest snapshot, or the one that is named, on a machine; what is there now is lost."""
     return machines.request("restore", which, said, dry_run, image=image)
 
 
 @command("destroy", role="ops")
-def destroy(*which: Targets, said: Message, machines: Machines, dry_run: Dry = False) -> str:
+def destroy(which: Targets, *more: Targets, said: Message, machines: Machines, dry_run: Dry = False) -> list[str]:
     """Destroy machines without a snapshot of now."""
-    return machines.request("destroy", together(which), said, dry_run)
+    return machines.request("destroy", together(which, *more), said, dry_run)
 
 
 @command("tag", role="ops")
-def tag(which: Targets, *tags: str, said: Message, machines: Machines, dry_run: Dry = False) -> str:
+def tag(which: Targets, *tags: str, said: Message, machines: Machines, dry_run: Dry = False) -> list[str]:
     """Add tags (+web or web) and take them away (-old)."""
     add = [each.removeprefix("+") for each in tags if not each.startswith("-")]
     remove = [each[1:] for each in tags if each.startswith("-")]
     return machines.request("tag", which, said, dry_run, add=add, remove=remove)
 
 
-def together(which: tuple[Targets, ...]) -> Targets:
-    """What was typed in several words, as one. Raises Problem where nothing was."""
-    found = tuple(dict.fromkeys(selector for each in which for selector in each.selectors))
-    if not found:
-        raise Problem("say which: names, globs or tags, such as web1,db-*,tag:scraper")
-    return Targets(found)
+def together(*which: Targets) -> Targets:
+    """What was typed in several words, as one."""
+    return Targets(tuple(dict.fromkeys(selector for each in which for selector in each.selectors)))

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import Connection, select
+from sqlalchemy.exc import DatabaseError
 
 from chanops.core.message import Message
 from chanops.services.database import Database
@@ -19,7 +20,7 @@ COLUMNS = tuple(audit.c[name] for name in ("id", "at", "kind", "who", "job", "te
 
 @dataclass(frozen=True)
 class Verdict:
-    """What a look at the whole chain found: how many rows, the last hash, where it breaks (0: nowhere)."""
+    """What a look at the whole chain found: how many rows, the last hash, the first wrong row (0: none)."""
 
     rows: int
     head: str
@@ -50,18 +51,29 @@ class Audit:
         """Compute every hash anew; `head` is one of them, noted elsewhere, that must still be there."""
         before, rows, seen = BEGINNING, 0, False
         with self.database.read() as connection:
-            for row in connection.execute(select(*COLUMNS, audit.c.hash).order_by(audit.c.id)):
-                rows += 1
-                if row[0] != rows or row[-1] != hash_of(before, tuple(row[:-1])):
-                    return Verdict(rows, before, row[0], moment(row[1]))
-                before = row[-1]
-                seen = seen or before == head
+            try:
+                for row in connection.execute(select(*COLUMNS, audit.c.hash).order_by(audit.c.id)):
+                    rows += 1
+                    if row[0] != rows or row[-1] != hash_of(before, tuple(row[:-1])):
+                        return Verdict(rows, before, rows, when(row[1]))
+                    before = row[-1]
+                    seen = seen or before == head
+            except DatabaseError:  # text that is none
+                return Verdict(rows + 1, before, rows + 1)
         return Verdict(rows, before, 0, None, seen)
 
 
 def hash_of(before: str, row: tuple[Any, ...]) -> str:
     """The hash of a row and all before it."""
-    return hashlib.sha256(f"{before}\n{json.dumps(row)}".encode()).hexdigest()
+    return hashlib.sha256(f"{before}\n{json.dumps(row, default=repr)}".encode()).hexdigest()
+
+
+def when(at: Any) -> datetime | None:
+    """The time of a row that somebody may have changed."""
+    try:
+        return moment(at)
+    except (TypeError, OverflowError):
+        return None
 
 
 def person(said: Message) -> str:

@@ -124,7 +124,7 @@ class Database:
         except Exception as error:  # noqa: BLE001  whatever it is, it belongs to whoever asked
             if len(tasks) == 1:
                 tasks[0].done.set_exception(error)
-                log.warning("not written: %s", error)
+                log.log(logging.DEBUG if isinstance(error, Problem) else logging.WARNING, "not written: %s", error)
             else:
                 for task in tasks:
                     self.commit(connection, [task])

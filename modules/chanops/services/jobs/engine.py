@@ -2,13 +2,15 @@
 
 import logging
 import threading
-from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from sqlalchemy import select
 
 from chanops.core.errors import Problem
+from chanops.providers.base import ProviderError
 from chanops.services.database import Database, NotStored
 from chanops.services.jobs.journal import Journal
 from chanops.services.jobs.lease import BEAT, Lease
@@ -93,9 +95,12 @@ class Engine:
                 ours, full = self.running.get(job.id), len(self.running) >= MOST_AT_ONCE
             if ours is not None and job.cancelled:
                 ours.cancel()
-            left = job.state == Is.WAITING or owners.get(job.id) in dead
+            # Ours, and no thread has it: its thread has failed, so it is begun again.
+            left = job.state == Is.WAITING or owners.get(job.id) in {*dead, self.lease.token}
             if ours is None and left and not full and not self.stopping:
-                claim = self.journal.claim(job.id, self.lease.token, dead)
+                claim = self.journal.claim(
+                    job.id, self.lease.token, dead | {self.lease.token}, self.lease.last_signs(dead)
+                )
                 if claim is not None:
                     self.begin(job, claim)
         for token in dead - set(owners.values()):
@@ -106,6 +111,8 @@ class Engine:
         if job.cancelled:
             signals.cancel()
         with self.lock:
+            if self.stopping:
+                signals.stop()
             self.running[job.id] = signals
         threading.Thread(target=self.run, args=(job, claim, signals), name=f"job-{job.id}", daemon=True).start()
 
@@ -115,11 +122,11 @@ class Engine:
             self.news(job.id)
             with self.database.read() as connection:
                 open_units = [unit for unit in units_of(connection, job.id) if unit.state not in FINISHED]
-            most = max(1, min(self.parallel(), len(open_units)))
-            with ThreadPoolExecutor(most, thread_name_prefix=f"job-{job.id}-machine") as pool:
-                works = [Work(self.journal, self.lease, claim, job.plan, unit, signals) for unit in open_units]
-                list(pool.map(self.do_machine, works))
+            works = [Work(self.journal, self.lease, claim, job.plan, unit, signals) for unit in open_units]
+            for error in each(works, self.do_machine, self.parallel()):
+                raise error
             self.insist(signals, lambda: self.finish(job, claim))
+            self.wake()
         except Fenced:
             log.warning("job %d was taken by another: nothing more is done with it here", job.id)
         except Stopped:
@@ -128,7 +135,6 @@ class Engine:
             with self.settled:
                 self.running.pop(job.id, None)
                 self.settled.notify_all()
-            self.wake()
             self.news(job.id)
 
     def do_machine(self, work: Work) -> None:
@@ -144,8 +150,10 @@ class Engine:
             state, text = Is.CANCELLED, f"cancelled; {work.told or 'nothing was done'}"
         except Attention as problem:
             state, text = Is.ATTENTION, str(problem)
-        except Problem as problem:
+        except ProviderError as problem:
             state, text = Is.FAILED, f"{problem} ({work.told})" if work.told else str(problem)
+        except Problem as problem:
+            state, text = Is.FAILED, str(problem)
         except Exception:
             log.exception("job %d (%s) failed at %s", work.job, work.plan.kind, work.unit.name)
             state, text = Is.ATTENTION, BUG
@@ -170,6 +178,28 @@ class Engine:
         with self.database.read() as connection:
             parts = units_of(connection, job.id)
         self.journal.finish(claim, outcome(parts), summary(job_now(self.database, job.id), parts))
+
+
+def each(works: Sequence[Work], do: Callable[[Work], None], most: int) -> list[BaseException]:
+    """Do all, so many at once; what was raised. In daemon threads: a request that hangs must not keep the bot alive."""
+    waiting, raised = deque(works), list[BaseException]()
+
+    def drain() -> None:
+        with suppress(IndexError):  # nothing is left to take
+            while True:
+                work = waiting.popleft()
+                try:
+                    do(work)
+                except (Fenced, Stopped) as error:
+                    raised.append(error)
+                    return
+
+    threads = [threading.Thread(target=drain, daemon=True) for _ in range(max(1, min(most, len(works))))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return raised
 
 
 def job_now(database: Database, number: int) -> Job:

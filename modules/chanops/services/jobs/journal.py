@@ -1,7 +1,7 @@
 """The journal of jobs: every change of theirs, each in a transaction that a power cut does not undo."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
@@ -74,13 +74,20 @@ class Journal:
 
         self.database.wait(work)
 
-    def claim(self, number: int, owner: str, dead: frozenset[str]) -> Claim | None:
-        """Take a waiting job whose machines are free, or one that a dead owner left; None where it is not to be had."""
+    def claim(self, number: int, owner: str, dead: frozenset[str], seen: Mapping[str, int] = {}) -> Claim | None:
+        """Take a waiting job whose machines are free, or one that a dead owner left; None where it is not to be had.
+
+        `seen` has the last signs of life by which they count as dead: whoever gave another since then lives.
+        """
 
         def work(connection: Connection) -> Claim | None:
             row = connection.execute(select(jobs).where(jobs.c.id == number)).mappings().first()
             if row is None or not (row["state"] == Is.WAITING or (row["state"] == Is.RUNNING and row["owner"] in dead)):
                 return None
+            if row["state"] == Is.RUNNING and row["owner"] in seen:
+                newest = select(runners.c.beat).where(runners.c.token == row["owner"])
+                if connection.execute(newest).scalar() not in (None, seen[row["owner"]]):
+                    return None
             keys = {key for unit in Plan.read(row["plan"]).units for key in unit.keys}
             held = select(locks.c.key).where(locks.c.key.in_(keys), locks.c.job != number).limit(1)
             if connection.execute(held).first() is not None:
@@ -105,9 +112,9 @@ class Journal:
 
         return self.database.wait(guarded, durable)
 
-    def renew(self, claim: Claim) -> None:
-        """See that the job is still ours, and that nobody takes it for a while. Raises Fenced."""
-        self.held(claim, lambda connection: beat(connection, claim.owner), durable=False)
+    def renew(self, claim: Claim) -> frozenset[Claim]:
+        """See that the job is still ours, and that nobody takes it for a while; all that is ours. Raises Fenced."""
+        return self.held(claim, lambda connection: beat(connection, claim.owner), durable=False)
 
     def intend(self, claim: Claim, unit: int, name: str, attempt: int, asked: Any, deadline: int) -> Step:
         """Write down what is about to be done; it is on disk, and in the audit, before this returns."""
@@ -193,9 +200,9 @@ class Journal:
         with self.database.read() as connection:
             return jobs_by(connection, query)
 
-    def beat(self, owner: str) -> None:
-        """A sign of life."""
-        self.database.wait(lambda connection: beat(connection, owner))
+    def beat(self, owner: str) -> frozenset[Claim]:
+        """A sign of life; the jobs that are that runner's as it is given."""
+        return self.database.wait(lambda connection: beat(connection, owner))
 
     def beats(self) -> dict[str, int]:
         """The last sign of life of each runner: a number that grows."""
@@ -233,9 +240,11 @@ def check_held(connection: Connection, claim: Claim) -> None:
         raise Fenced(f"job {claim.job} is not ours any more")
 
 
-def beat(connection: Connection, owner: str) -> None:
+def beat(connection: Connection, owner: str) -> frozenset[Claim]:
     row = insert(runners).values(token=owner, beat=1)
     connection.execute(row.on_conflict_do_update(index_elements=["token"], set_={"beat": runners.c.beat + 1}))
+    ours = select(jobs.c.id, jobs.c.fence).where(jobs.c.state == Is.RUNNING, jobs.c.owner == owner)
+    return frozenset(Claim(number, owner, fence) for number, fence in connection.execute(ours))
 
 
 def next_change(connection: Connection) -> int:

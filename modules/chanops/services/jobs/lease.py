@@ -26,7 +26,7 @@ class Lease:
     def __init__(self, folder: Path, journal: Journal) -> None:
         self.folder, self.journal = folder, journal
         self.token = secrets.token_hex(8)
-        self.beaten_at = 0.0
+        self.known: tuple[float, frozenset[Claim]] = (float("-inf"), frozenset())  # what was ours, and when
         self.seen: dict[str, tuple[int, float]] = {}
         self.descriptor = -1
         self.renewing = threading.Lock()
@@ -51,29 +51,42 @@ class Lease:
     def beat(self) -> None:
         """Give a sign of life."""
         at = time.monotonic()
-        self.journal.beat(self.token)
-        self.beaten_at = at
+        self.known = at, self.journal.beat(self.token)
 
     def sure(self, claim: Claim) -> None:
-        """Raises Fenced unless the job is ours now, and for a while: to be asked just before a request is sent."""
-        if time.monotonic() - self.beaten_at < SURE:
+        """Raises Fenced unless the job is ours now, and for a while: to be asked just before a request is sent.
+
+        A sign of life alone proves nothing: whoever was frozen gives one too, when it thaws and the job is gone.
+        """
+        if self.knows(claim):
             return
         with self.renewing:
-            at = time.monotonic()
-            self.journal.renew(claim)
-            self.beaten_at = at
+            if not self.knows(claim):
+                at = time.monotonic()
+                self.known = at, self.journal.renew(claim)
+
+    def knows(self, claim: Claim) -> bool:
+        """Whether the job was ours at a sign of life that nobody can have taken for our last yet."""
+        at, ours = self.known
+        return claim in ours and time.monotonic() - at < SURE
 
     def dead(self) -> frozenset[str]:
         """The runners that do not live any more."""
-        now, found = time.monotonic(), set()
-        for token, count in self.journal.beats().items():
+        before, found = time.monotonic(), set()
+        beats = self.journal.beats()
+        after = time.monotonic()  # we may have been frozen in between, and nobody else is to be blamed for that
+        for token, count in beats.items():
             if token == self.token:
                 continue
             if self.seen.get(token, (None, 0.0))[0] != count:
-                self.seen[token] = count, now
-            if self.unlocked(token) or now - self.seen[token][1] > DEAD:
+                self.seen[token] = count, after
+            if self.unlocked(token) or before - self.seen[token][1] > DEAD:
                 found.add(token)
         return frozenset(found)
+
+    def last_signs(self, dead: frozenset[str]) -> dict[str, int]:
+        """The last sign of life of those that count as dead."""
+        return {token: self.seen[token][0] for token in dead if token in self.seen}
 
     def unlocked(self, token: str) -> bool:
         """Whether a runner's file is there, and nobody holds it; gone is unlocked too."""
@@ -90,7 +103,9 @@ class Lease:
         return True
 
     def bury(self, token: str) -> None:
-        """Forget a dead runner, once nothing is left of its jobs."""
+        """Forget a dead runner, once nothing is left of its jobs. One that is only frozen is kept: it may thaw."""
+        if not self.unlocked(token):
+            return
         self.path(token).unlink(missing_ok=True)
         self.journal.forget(token)
         self.seen.pop(token, None)

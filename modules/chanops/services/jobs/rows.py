@@ -12,6 +12,7 @@ from chanops.core.errors import Problem
 from chanops.core.plan import Plan
 from chanops.services.tables import moment, output, steps, units
 
+LATELY = 1000  # jobs that are looked through, at most, for what was done lately
 FINISHED = ("done", "failed", "cancelled", "needs-attention")
 
 
@@ -162,6 +163,17 @@ def steps_of(connection: Connection, job: int, unit: int | None = None, name: st
     if name:
         query = query.where(steps.c.name == name)
     return [step_of(row) for row in connection.execute(query).mappings()]
+
+
+def done_lately(connection: Connection, job: int, unit: str, name: str, since: int) -> list[str]:
+    """The results of a step that other jobs have done for a machine of that name since, as their JSON."""
+    query = (
+        select(steps.c.result)
+        .join(units, (units.c.job == steps.c.job) & (units.c.number == steps.c.unit))
+        .where(steps.c.job > job - LATELY, steps.c.job != job, steps.c.name == name, units.c.name == unit)
+        .where(steps.c.state == "done", steps.c.ended >= since)
+    )
+    return list(connection.execute(query).scalars())
 
 
 def step_of(row: Mapping[Any, Any]) -> Step:

@@ -75,6 +75,7 @@ class Work:
             raise Stopped
         if self.signals.cancelled:
             raise Cancelled
+        self.lease.sure(self.claim)
 
     def pause(self, seconds: float) -> None:
         """Wait, but not a moment longer than this is to go on."""

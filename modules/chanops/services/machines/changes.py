@@ -9,17 +9,8 @@ from chanops.providers.base import Machine, State
 from chanops.services.jobs.rows import Attention
 from chanops.services.jobs.work import Late
 from chanops.services.machines.memory import specification
-from chanops.services.machines.moves import (
-    Tools,
-    begin,
-    here,
-    prune,
-    see_ended,
-    see_state,
-    switch_off,
-    switch_on,
-    take_snapshot,
-)
+from chanops.services.machines.moves import Tools, begin, cut_power, here, see_ended, switch_off, switch_on
+from chanops.services.machines.snapshots import prune, take_snapshot
 
 SHORTLY = 15 * 60.0  # seconds that a small change may take
 
@@ -34,8 +25,7 @@ def stop(tools: Tools) -> str:
     id = tools.work.unit.id
     if tools.work.fact("force"):
         if here(tools, id).state != State.OFF:
-            begin(tools, "power-off", id, "power_off", lambda: tools.provider.cut_power(id))
-            see_state(tools, "off", tools.cloud.settings.shutdown, id, State.OFF)
+            cut_power(tools, id, "off")
     else:
         switch_off(tools, id)
     return "is off"

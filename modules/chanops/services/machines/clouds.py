@@ -10,9 +10,10 @@ from typing import Generic, TypeVar
 from chanops.core.errors import Problem
 from chanops.core.machine_sections import ProviderSettings
 from chanops.core.text import near
-from chanops.providers.base import Action, Image, Machine, Provider, ProviderError
+from chanops.providers.base import Action, Can, Image, Machine, Provider, ProviderError, Reserved
 
 T = TypeVar("T")
+RECENT = 2.0  # seconds: a list that old is shown without asking again
 SLICE = 0.5  # seconds after which a wait asks whether it is still wanted
 SOON, LATER = 30.0, 120.0  # seconds: waits this old look less often
 FACTORS = (1.0, 2.5, 6.0)
@@ -73,9 +74,23 @@ class Cloud:
 
     def __init__(self, provider: Provider, settings: ProviderSettings) -> None:
         self.provider, self.settings = provider, settings
+        self.changed_at = float("-inf")
         self.machines: View[list[Machine]] = View(provider.machines)
         self.snapshots: View[list[Image]] = View(provider.snapshots)
         self.actions: View[list[Action]] = View(provider.actions)
+        self.reserved: View[list[Reserved]] = View(self.reserved_now)
+
+    def recent(self) -> float:
+        """The time.monotonic() after which a view must be taken that is shown or planned with."""
+        return max(time.monotonic() - RECENT, self.changed_at)
+
+    def changed(self) -> None:
+        """We have changed something there: what was seen before does not count any more."""
+        self.changed_at = time.monotonic()
+
+    def reserved_now(self) -> list[Reserved]:
+        """The reserved addresses; none where the cloud has no such thing."""
+        return self.provider.reserved() if Can.RESERVED_ADDRESSES in self.provider.can else []
 
     def interval(self, waited: float) -> float:
         """How often to look, for somebody who has waited that long; never quite the same."""

@@ -44,8 +44,8 @@ class Bill:
             f"{a_month(self.hourly * HOURS_A_MONTH)}{used}"
         )
         gigabytes = sum(each.size for each in self.snapshots)
-        count = len(self.snapshots)
-        yield f"{self.provider}: {count} snapshots, {gigabytes:.1f} GB · {a_month(self.snapshots_monthly)}"
+        snapshots = f"{len(self.snapshots)} snapshot{'s' * (len(self.snapshots) != 1)}"
+        yield f"{self.provider}: {snapshots}, {gigabytes:.1f} GB · {a_month(self.snapshots_monthly)}"
         if self.idle:
             names = ", ".join(each.name for each in self.idle[:8]) + " …" * (len(self.idle) > 8)
             price = sum(each.price for each in self.idle)

@@ -8,17 +8,8 @@ from chanops.core.money import a_month, an_hour
 from chanops.providers.base import Can, Image, Machine, State
 from chanops.services.jobs.rows import Attention
 from chanops.services.machines.memory import specification
-from chanops.services.machines.moves import (
-    FRESH,
-    Tools,
-    checked,
-    destroy,
-    here,
-    prune,
-    snapshot_name,
-    switch_off,
-    take_snapshot,
-)
+from chanops.services.machines.moves import FRESH, RECENT, Tools, destroy, here, switch_off
+from chanops.services.machines.snapshots import checked, prune, snapshot_name, take_snapshot
 
 
 def only_stops(tools: Tools) -> bool:
@@ -51,7 +42,7 @@ def down(tools: Tools) -> str:
 
 def remember(tools: Tools, id: str) -> Machine:
     """Keep how the machine was made, before anything is done to it."""
-    machine = here(tools, id)
+    machine = here(tools, id, FRESH)
     known = tools.memory.recall(tools.provider.name, tools.name)
     reserved = tools.work.once("reserved", lambda: pointing_at(tools, id))
     found = specification(machine, known.script if known else "", tuple(reserved))
@@ -61,9 +52,8 @@ def remember(tools: Tools, id: str) -> Machine:
 
 def pointing_at(tools: Tools, id: str) -> list[str]:
     """The reserved addresses of a machine."""
-    if Can.RESERVED_ADDRESSES not in tools.provider.can:
-        return []
-    return [each.address for each in tools.provider.reserved() if each.machine == id]
+    found = tools.cloud.reserved.newer(time.monotonic() - RECENT, check=tools.work.check)
+    return [each.address for each in found if each.machine == id]
 
 
 def sure(tools: Tools, id: str) -> None:

@@ -1,6 +1,5 @@
 """What there is: the machines of all clouds and the plain hosts, and which of them a person means."""
 
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -11,8 +10,6 @@ from chanops.core.words import Targets
 from chanops.providers.base import Machine, ProviderError
 from chanops.providers.hosts import HOSTS, hosts
 from chanops.services.machines.clouds import Clouds
-
-RECENT = 2.0  # seconds: a list that old is shown without asking again
 
 
 @dataclass(frozen=True)
@@ -25,17 +22,25 @@ class Inventory:
     def meant(self, which: Targets) -> tuple[list[Machine], list[str]]:
         """The machines that are meant, by name, and the selectors that matched nothing."""
         found = [each for each in self.machines if matches(which, each)]
+        lost = {each for each in which.selectors if each.startswith("on:") and not self.have(each, self.machines)}
         missed = [
-            selector
-            for selector in which.selectors
-            if all(Targets.unmatched(selector, each.name, each.tags, each.provider, each.id) for each in self.machines)
+            each
+            for each in which.selectors
+            if each in lost or not (each.startswith("on:") or (lost and not found) or self.have(each, found))
         ]
         return sorted(found, key=lambda each: (each.name, each.provider, each.id)), missed
+
+    @staticmethod
+    def have(selector: str, machines: Sequence[Machine]) -> bool:
+        """Whether a selector means one of these machines."""
+        return any(not Targets.unmatched(selector, each.name, each.tags, each.provider, each.id) for each in machines)
 
     def nothing(self, selector: str) -> str:
         """What to say of a selector that matched nothing."""
         names = [each.name for each in self.machines]
         tags = [f"tag:{tag}" for each in self.machines for tag in each.tags]
+        if selector in names or selector in tags:
+            return f"{selector} is not there, but elsewhere"
         nearest = near(selector, [*names, *tags])
         return f"nothing matches {selector}" + (f"; did you mean {nearest}?" if nearest else "")
 
@@ -51,12 +56,11 @@ def matches(which: Targets, machine: Machine) -> bool:
 
 def look(clouds: Clouds, settings: Callable[[], Settings], only: str = "", than: float | None = None) -> Inventory:
     """All machines there are now, of one provider or of all; a cloud that cannot be asked is told of."""
-    after = time.monotonic() - RECENT if than is None else than
     found, troubles = [], []
     for name, cloud in clouds.by_name.items():
         if only in ("", name):
             try:
-                found += cloud.machines.newer(after)
+                found += cloud.machines.newer(cloud.recent() if than is None else than)
             except ProviderError as error:
                 troubles.append(str(error))
     if only in ("", HOSTS):

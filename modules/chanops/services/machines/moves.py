@@ -5,23 +5,23 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from functools import partial
+from datetime import timedelta
 from typing import Any, TypeVar
 
 from chanops.core.errors import Problem
 from chanops.core.machine_sections import value_for
 from chanops.core.sections import Settings
 from chanops.core.text import spoken
-from chanops.providers.base import Action, Can, Image, Machine, NotFound, Provider, ProviderError, State
+from chanops.providers.base import Action, BadRequest, Can, Image, Machine, NotFound, Provider, State
 from chanops.services.jobs.rows import Attention
 from chanops.services.jobs.work import Late, Work
 from chanops.services.machines.clouds import Cloud, Clouds
 from chanops.services.machines.memory import Memory
 
 T = TypeVar("T")
-PER_GB, LONGEST = timedelta(minutes=3), timedelta(hours=6)
 FRESH = 3.0  # seconds: how old a view may be on which a machine is destroyed
+RECENT = 30.0  # seconds: how old a view of what seldom changes may be
+AT_ONCE = 0.3  # seconds between two looks that cannot wait: many who need one then share it
 SHORT = 5.0  # seconds of grace for what may be asked twice without harm
 OURS = re.compile(r"(?P<machine>.+)-(?P<at>[0-9]{8}T[0-9]{6}Z)-j(?P<job>[0-9]+)\Z")
 STOP_ONLY = "stop-only"
@@ -51,10 +51,15 @@ class Tools:
         """The machine's name."""
         return self.work.unit.name
 
+    def pace(self, began: float | None) -> float:
+        """Seconds between two looks: few where one is needed now, more and more where something is waited for."""
+        if began is None:
+            return min(AT_ONCE, self.cloud.settings.poll / 4)
+        return self.cloud.interval(time.monotonic() - began)
+
     def machines(self, than: float, began: float | None = None) -> list[Machine]:
-        """All machines of the account, as they were after a time."""
-        waited = time.monotonic() - began if began is not None else 0.0
-        return self.cloud.machines.newer(than, self.cloud.interval(waited), self.work.check)
+        """All machines of the account, as they were after a time; `began` is when a wait for something began."""
+        return self.cloud.machines.newer(than, self.pace(began), self.work.check)
 
     def machine(self, id: str, than: float, began: float | None = None) -> Machine | None:
         """The machine with that id; None where it is not listed."""
@@ -62,13 +67,11 @@ class Tools:
 
     def snapshots(self, than: float, began: float | None = None) -> list[Image]:
         """All snapshots of the account, as they were after a time."""
-        waited = time.monotonic() - began if began is not None else 0.0
-        return self.cloud.snapshots.newer(than, self.cloud.interval(waited), self.work.check)
+        return self.cloud.snapshots.newer(than, self.pace(began), self.work.check)
 
     def actions(self, than: float, began: float | None = None) -> list[Action]:
         """The newest actions of the account, as they were after a time."""
-        waited = time.monotonic() - began if began is not None else 0.0
-        return self.cloud.actions.newer(than, self.cloud.interval(waited), self.work.check)
+        return self.cloud.actions.newer(than, self.pace(began), self.work.check)
 
     def wait(self, name: str, seconds: float, find: Callable[[float, float], T | None]) -> T:
         """Wait for something; `find` gets the time after which its view must be taken, and when the wait began."""
@@ -127,9 +130,29 @@ def see_state(tools: Tools, name: str, seconds: float, id: str, state: State) ->
     return tools.wait(name, seconds, find)
 
 
-def here(tools: Tools, id: str) -> Machine:
-    """The machine as it is now. Raises Problem where it is gone."""
-    found = tools.work.patiently(lambda: tools.machine(id, time.monotonic()))
+def bring(
+    tools: Tools, step: str, id: str, kind: str, do: Callable[[], str], state: State, wait: str, seconds: float
+) -> None:
+    """Begin what brings a machine into a state, and see it there.
+
+    A cloud refuses to switch off what is off: a refusal counts only where the state does not show all the same.
+    """
+    refused: BadRequest | None = None
+    try:
+        begin(tools, step, id, kind, do)
+    except BadRequest as error:
+        refused, seconds = error, min(seconds, tools.cloud.settings.grace)
+    try:
+        see_state(tools, wait, seconds, id, state)
+    except Late:
+        if refused is not None:
+            raise refused from None
+        raise
+
+
+def here(tools: Tools, id: str, old: float = 0.0) -> Machine:
+    """The machine as it is now, or was not more than `old` seconds ago. Raises Problem where it is gone."""
+    found = tools.work.patiently(lambda: tools.machine(id, time.monotonic() - old))
     if found is None:
         try:
             found = tools.work.patiently(lambda: tools.provider.machine(id))
@@ -140,20 +163,18 @@ def here(tools: Tools, id: str) -> Machine:
 
 def switch_off(tools: Tools, id: str) -> None:
     """Shut a machine down; where it does not go off in its time, cut its power."""
-    if here(tools, id).state == State.OFF:
+    if here(tools, id, FRESH).state == State.OFF:
         return
     tools.work.say("is shutting down")
-    begin(tools, "shutdown", id, "shutdown", lambda: tools.provider.shut_down(id))
     seconds = tools.cloud.settings.shutdown
     try:
-        see_state(tools, "off", seconds, id, State.OFF)
+        bring(tools, "shutdown", id, "shutdown", lambda: tools.provider.shut_down(id), State.OFF, "off", seconds)
     except Late:
         if Can.HARD_STOP not in tools.provider.can:
             raise
         tools.work.say(f"did not shut down within {spoken(timedelta(seconds=seconds))}; its power is being cut")
-        begin(tools, "power-off", id, "power_off", lambda: tools.provider.cut_power(id))
         try:
-            see_state(tools, "off after power-off", seconds, id, State.OFF)
+            cut_power(tools, id, "off after power-off")
         except Late:
             raise Attention(
                 f"(id {id}) neither shuts down nor loses its power; nothing else was done: look at it in the cloud's "
@@ -162,87 +183,22 @@ def switch_off(tools: Tools, id: str) -> None:
     tools.work.say("is off")
 
 
+def cut_power(tools: Tools, id: str, wait: str) -> None:
+    """Cut a machine's power, and see that it is off."""
+    seconds = tools.cloud.settings.shutdown
+    bring(tools, "power-off", id, "power_off", lambda: tools.provider.cut_power(id), State.OFF, wait, seconds)
+
+
 def switch_on(tools: Tools, id: str, step: str = "start") -> Machine:
     """Start a machine; the machine as it runs."""
-    if here(tools, id).state != State.RUNNING:
+    if here(tools, id, FRESH).state != State.RUNNING:
         tools.work.say("is starting")
-        begin(tools, step, id, "power_on", lambda: tools.provider.start(id))
+        wait, seconds = f"running after {step}", tools.cloud.settings.create
         try:
-            see_state(tools, f"running after {step}", tools.cloud.settings.create, id, State.RUNNING)
+            bring(tools, step, id, "power_on", lambda: tools.provider.start(id), State.RUNNING, wait, seconds)
         except Late as late:
             raise Attention(f"(id {id}) does not start: {late}; .machines shows it, .start tries again") from None
     return here(tools, id)
-
-
-def snapshot_seconds(tools: Tools, disk: int) -> float:
-    """How long a snapshot may take."""
-    return min(LONGEST.total_seconds(), max(tools.cloud.settings.least_snapshot, disk * PER_GB.total_seconds()))
-
-
-def snapshot_name(tools: Tools) -> str:
-    """What our snapshots are called: the machine, when, and the job; the same in all of the job's lives."""
-    at = datetime.now(UTC)
-    name: str = tools.work.once("name", lambda: f"{tools.name}-{at:%Y%m%dT%H%M%SZ}-j{tools.work.job}")
-    return name
-
-
-def take_snapshot(tools: Tools, machine: Machine) -> Image:
-    """A snapshot that is really there: completed, listed, available, with a size. Else Attention, and all is kept."""
-    name = snapshot_name(tools)
-    tools.work.say(f"its snapshot {name} is being taken")
-    begun_as = tools.work.act(
-        "snapshot",
-        lambda: {"action": tools.provider.snapshot(machine.id, name)},
-        lambda asked: snapshot_begun(tools, machine.id, name, asked),
-        grace=tools.cloud.settings.grace,
-        asked=lambda: newest_action(tools),
-    )
-    kept = f"the machine (id {machine.id}) is kept, and costs as before"
-    try:
-        if begun_as.get("action"):
-            ended = see_ended(tools, "snapshot taken", snapshot_seconds(tools, machine.disk), str(begun_as["action"]))
-            if ended == "failed":
-                raise Problem(f"its snapshot failed at the cloud; {kept}")
-        seconds = max(30.0, 5 * tools.cloud.settings.grace)
-        id = tools.wait("snapshot listed", seconds, lambda than, began: listed(tools, machine.id, name, than, began))
-    except Late as late:
-        raise Attention(
-            f"no snapshot {name} that is complete, listed and not empty: {late}; {kept}: see .snapshots {tools.name}, "
-            f"then .down {tools.name} again"
-        ) from None
-    image = checked(tools, machine, name, time.monotonic() - FRESH)
-    if image is None or image.id != id:
-        raise Attention(f"its snapshot {name} was there and is not any more; {kept}")
-    tools.memory.note_snapshot(tools.provider.name, tools.name, image, tools.work.job)
-    tools.work.say(f"its snapshot {name} is checked ({image.size:g} GB)")
-    return image
-
-
-def snapshot_begun(tools: Tools, id: str, name: str, asked: Any) -> dict[str, str] | None:
-    """What came of a snapshot that was asked for: an action, or the snapshot itself."""
-    action = begun(tools, id, "snapshot", asked)
-    if action is not None:
-        return {"action": action}
-    found = [each for each in tools.snapshots(time.monotonic()) if each.name == name and each.of == id]
-    return {"image": found[0].id} if found else None
-
-
-def listed(tools: Tools, id: str, name: str, than: float, began: float) -> str | None:
-    """The snapshot's id once it is one that a machine can be made from."""
-    found = [each for each in tools.snapshots(than, began) if good(each, id, name)]
-    return max((each.id for each in found), key=int, default=None)
-
-
-def good(image: Image, of: str, name: str) -> bool:
-    """Whether a snapshot is that machine's, complete, and not empty."""
-    return image.name == name and image.of == of and image.available and image.size > 0 and bool(image.regions)
-
-
-def checked(tools: Tools, machine: Machine, name: str, than: float) -> Image | None:
-    """The snapshot as it is listed now, if a machine like this one can be made from it."""
-    found = tools.work.patiently(lambda: tools.snapshots(than))
-    fits = [each for each in found if good(each, machine.id, name) and each.least_disk <= (machine.disk or 1 << 30)]
-    return max(fits, key=lambda each: int(each.id), default=None)
 
 
 def destroy(tools: Tools, id: str, sure: Callable[[], None]) -> None:
@@ -267,27 +223,3 @@ def gone(tools: Tools, id: str) -> str | None:
     except NotFound:
         return id
     return None
-
-
-def prune(tools: Tools) -> int:
-    """Delete our own snapshots of a machine beyond those that are kept; how many."""
-    listed_now = {each.id for each in tools.work.patiently(lambda: tools.snapshots(time.monotonic() - FRESH))}
-    own = [each for each in tools.memory.own(tools.provider.name, tools.name) if each.image in listed_now]
-    count = 0
-    for old in own[max(1, tools.cloud.settings.keep) :]:
-        try:
-            do = partial(delete_image, tools, old.image)
-            tools.work.act(f"prune {old.image}", do, lambda _: None, grace=0)
-        except ProviderError as error:
-            tools.work.say(f"its old snapshot {old.name} could not be deleted: {error}")
-            continue
-        tools.memory.forget_snapshot(tools.provider.name, old.image)
-        count += 1
-    return count
-
-
-def delete_image(tools: Tools, id: str) -> str:
-    """Delete an image; one that is gone is gone."""
-    with suppress(NotFound):
-        tools.provider.delete_image(id)
-    return id

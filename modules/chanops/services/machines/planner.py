@@ -1,6 +1,5 @@
 """From what was typed to a plan: which machines, what with each; whatever cannot be is refused before it is begun."""
 
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -15,7 +14,7 @@ from chanops.core.words import Targets
 from chanops.providers.base import Image, Machine, Reserved, State
 from chanops.providers.hosts import HOSTS
 from chanops.services.machines.clouds import Clouds
-from chanops.services.machines.inventory import RECENT, Inventory, look, one_each
+from chanops.services.machines.inventory import Inventory, look, one_each
 from chanops.services.machines.memory import JOB_TAG, Memory
 from chanops.services.machines.moves import OURS, STOP_ONLY
 
@@ -49,6 +48,8 @@ class Planner:
             raise Problem("; ".join([f"nothing matches {which}", *seen.troubles]))
         one_each(found, which)
         self.refuse(kind, found)
+        if kind == "rename":
+            self.refuse_taken(found[0], str(options["new_name"]), seen)
         warnings = [*map(seen.nothing, missed), *seen.troubles]
         units = tuple(self.unit(kind, machine, options) for machine in found)
         if kind in DESTROYS:
@@ -71,6 +72,14 @@ class Planner:
         if kind == "rename" and len(found) > 1:
             raise Problem("one machine at a time can be given a new name")
 
+    def refuse_taken(self, machine: Machine, new: str, seen: Inventory) -> None:
+        """Raises Problem where a name is another machine's, or was, and its snapshots are still there."""
+        same = [each for each in seen.machines if (each.name, each.provider) == (new, machine.provider)]
+        if same:
+            raise Problem(f"there is a {new} already (id {same[0].id}): choose another name")
+        if self.memory.own(machine.provider, new):
+            raise Problem(f"there are snapshots of an earlier {new}, which .up {new} brings back: choose another name")
+
     def unit(self, kind: str, machine: Machine, options: Mapping[str, Any]) -> Unit:
         """One machine, and what the workflow must know of it."""
         facts: dict[str, Any] = {}
@@ -89,7 +98,9 @@ class Planner:
         elif kind == "snapshot":
             facts = {"off": bool(options.get("off"))}
         elif kind == "tag":
-            facts = {"add": options["add"], "remove": options["remove"]}
+            here = set(machine.tags)
+            add = [each for each in options["add"] if each not in here]
+            facts = {"add": add, "remove": [each for each in options["remove"] if each in here]}
         return Unit(machine.name, machine.provider, machine.id, facts)
 
     def size(self, machine: Machine, wanted: str, disk: bool) -> str:
@@ -123,11 +134,15 @@ class Planner:
 
     def snapshots_of(self, provider: str, name: str, id: str = "") -> list[Image]:
         """The good snapshots of a machine, newest first: our own, and those of that very id."""
-        own = {each.image for each in self.memory.own(provider, name)}
+        cloud = self.clouds.of(provider)
+        own = {each.image: each.machine for each in self.memory.own(provider)}
+        # What we remember of a snapshot counts before its name, which does not change with its machine's.
         return [
             each
-            for each in sorted(self.clouds.of(provider).snapshots.newer(recent()), key=age, reverse=True)
-            if each.available and each.size > 0 and (each.id in own or (id and each.of == id) or is_called(each, name))
+            for each in sorted(cloud.snapshots.newer(cloud.recent()), key=age, reverse=True)
+            if each.available
+            and each.size > 0
+            and (own[each.id] == name if each.id in own else (id and each.of == id) or is_called(each, name))
         ]
 
     def warnings(self, kind: str, found: Sequence[Machine]) -> list[str]:
@@ -149,12 +164,8 @@ class Planner:
 
     def reserved(self, provider: str) -> list[Reserved]:
         """A provider's reserved addresses; none where it has no such thing."""
-        return self.clouds.of(provider).reserved.newer(recent())
-
-
-def recent() -> float:
-    """How old a list may be that a plan is made from: one look serves all of a plan."""
-    return time.monotonic() - RECENT
+        cloud = self.clouds.of(provider)
+        return cloud.reserved.newer(cloud.recent())
 
 
 def check_options(kind: str, options: Mapping[str, Any]) -> None:
@@ -163,12 +174,17 @@ def check_options(kind: str, options: Mapping[str, Any]) -> None:
         check_name(str(options["new_name"]))
     if kind == "tag":
         for tag in (*options["add"], *options["remove"]):
-            if not tag or len(tag) > 255 or not set(tag) <= TAG_LETTERS:
-                raise Problem(f"{visible(tag)[:60]!r} is no tag: letters, digits, : _ and - make one")
-            if tag.startswith(JOB_TAG):
-                raise Problem(f"tags that begin with {JOB_TAG} are chanops' own")
+            check_tag(tag)
         if not options["add"] and not options["remove"]:
             raise Problem("say which tags: +web adds one, -old takes one away")
+
+
+def check_tag(tag: str) -> None:
+    """Raises Problem unless people may give a machine this tag."""
+    if not tag or len(tag) > 255 or not set(tag) <= TAG_LETTERS:
+        raise Problem(f"{visible(tag)[:60]!r} is no tag: letters, digits, : _ and - make one")
+    if tag.startswith(JOB_TAG):
+        raise Problem(f"tags that begin with {JOB_TAG} are chanops' own")
 
 
 def check_name(name: str) -> None:
@@ -180,12 +196,8 @@ def check_name(name: str) -> None:
 def nearest_of(what: str, wanted: str, known: Mapping[str, Any] | Sequence[str]) -> str:
     """There is no such thing; the nearest, or the command that lists them."""
     nearest = near(wanted, known)
-    return f"there is no {what} {visible(wanted)[:60]}" + (f"; did you mean {nearest}?" if nearest else "")
-
-
-def not_there(size: str, region: str) -> str:
-    """A size that a region does not have."""
-    return f"{size} is not to be had in {region}: .sizes region={region} lists those that are"
+    lists = f"; .{what}s lists those that there are" if what in ("size", "region", "image", "key") else ""
+    return f"there is no {what} {visible(wanted)[:60]}" + (f"; did you mean {nearest}?" if nearest else lists)
 
 
 def is_called(image: Image, machine: str) -> bool:

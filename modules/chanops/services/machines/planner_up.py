@@ -1,7 +1,7 @@
 """From `.up NAMES` to a plan: what each machine is made from, and whether that can be."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
@@ -14,9 +14,11 @@ from chanops.core.text import near, visible
 from chanops.core.words import Targets
 from chanops.providers.base import Image, Machine, Provider, Size, State
 from chanops.services.machines.memory import Specification
-from chanops.services.machines.planner import Planner, check_name, nearest_of
+from chanops.services.machines.planner import Planner, check_name, check_tag, nearest_of
 
 LONGEST_SCRIPT = 65536
+# What cloud-init takes for a script. Anything else is a mistake, or somebody who wants to read our configuration.
+SCRIPTS = ("#!", "#cloud-", "#include", "## template:", "Content-Type:", "MIME-Version:")
 MULTIPLIED = ("x", "*")
 
 
@@ -26,6 +28,7 @@ class UpPlanner:
 
     planner: Planner
     folder: Path
+    images: dict[tuple[str, str], Image] = field(default_factory=dict)  # looked up once for a plan
 
     def plan(self, which: Targets, options: Mapping[str, Any]) -> Plan:
         """What is to be made or started. Raises Problem."""
@@ -35,12 +38,15 @@ class UpPlanner:
             raise Problem(f"that is {len(names)} machines, and at most {most} are allowed at once: name fewer")
         if options.get("like"):
             check_name(str(options["like"]))
+        for tag in str(options["tag"]).split(",") if options.get("tag") else ():
+            check_tag(tag)
         units, warnings, price, sources = [], [], 0.0, []
         there: dict[str, Sequence[Machine]] = {}
         for name in names:
             account = self.account(name, options)
             if account not in there:
-                there[account] = self.planner.clouds.of(account).provider.machines()
+                cloud = self.planner.clouds.of(account)
+                there[account] = cloud.machines.newer(cloud.recent())
             unit, told, cost = self.unit(name, account, there[account], options)
             warnings += [told] if unit is None else []
             if unit is not None:
@@ -116,9 +122,10 @@ class UpPlanner:
             return None, f"{name} is there already ({same[0].state}, {same[0].address or 'no address yet'})", 0.0
         wanted, image = self.wanted(name, account, options)
         provider = self.planner.clouds.of(account).provider
-        size = self.checked(name, provider, wanted, image)
+        size, found = self.checked(name, provider, wanted, image)
         order = {
             **{key: value for key, value in asdict(wanted).items() if key != "reserved"},
+            "image": found.slug or found.id,
             "keys": self.keys(account),
         }
         source = f"from {image.name}" if image is not None else f"from {wanted.image}"
@@ -154,7 +161,8 @@ class UpPlanner:
 
     def living(self, account: str, name: str) -> Specification | None:
         """As a machine is that runs now, where a new one is to be like it."""
-        machines = self.planner.clouds.of(account).provider.machines() if name else []
+        cloud = self.planner.clouds.of(account)
+        machines = cloud.machines.newer(cloud.recent()) if name else []
         same = [each for each in machines if each.name == name]
         return Specification(same[0].size, same[0].region, same[0].image, same[0].tags) if same else None
 
@@ -179,12 +187,14 @@ class UpPlanner:
             text = wanted.read_text(encoding="utf-8")
         except (OSError, ValueError) as error:
             raise Problem(f"script {visible(path)[:80]}: {getattr(error, 'strerror', None) or 'not UTF-8'}") from None
+        if not text.startswith(SCRIPTS):
+            raise Problem(f"script {visible(path)[:80]} is none: it must begin with #! or #cloud-config")
         if len(text.encode()) > LONGEST_SCRIPT:
             raise Problem(f"script {visible(path)[:80]} has more than {LONGEST_SCRIPT} bytes")
         return text
 
-    def checked(self, name: str, provider: Provider, wanted: Specification, image: Image | None) -> Size:
-        """The size, after a look whether all of it can be had together. Raises Problem."""
+    def checked(self, name: str, provider: Provider, wanted: Specification, image: Image | None) -> tuple[Size, Image]:
+        """The size and the image, after a look whether all of it can be had together. Raises Problem."""
         for key in ("size", "region"):
             if not getattr(wanted, key):
                 raise Problem(f"{name}: say {key}=…, or give [machine:{name}] a {key}")
@@ -206,11 +216,12 @@ class UpPlanner:
             raise Problem(
                 f"{found.name} needs {found.least_disk} GB of disk, and {size.slug} has {size.disk}: say a larger size="
             )
-        return size
+        return size, found
 
-    @staticmethod
-    def image(provider: Provider, wanted: str) -> Image:
+    def image(self, provider: Provider, wanted: str) -> Image:
         """The image of that id, slug or name. Raises Problem."""
+        if (provider.name, wanted) in self.images:
+            return self.images[provider.name, wanted]
         own = provider.images(own=True)
         images = [*own, *provider.images(own=False)]
         found = [each for each in images if wanted in (each.id, each.slug)] or [
@@ -220,6 +231,7 @@ class UpPlanner:
             raise Problem(nearest_of("image", wanted, [each.slug or each.name for each in images]))
         if not found[0].available:
             raise Problem(f"the image {found[0].name} is not ready yet: wait for it")
+        self.images[provider.name, wanted] = found[0]
         return found[0]
 
     def keys(self, account: str) -> list[str]:

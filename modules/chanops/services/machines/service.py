@@ -1,7 +1,7 @@
 """The machines, as commands and pages ask for them."""
 
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -15,6 +15,7 @@ from chanops.core.sections import Settings
 from chanops.core.words import Targets, targets
 from chanops.providers.base import Image, Key, Region, Size
 from chanops.services.audit import person
+from chanops.services.database import NotStored
 from chanops.services.jobs.engine import Workflow
 from chanops.services.jobs.jobs import Jobs
 from chanops.services.jobs.rows import Is
@@ -69,29 +70,39 @@ class Machines:
 
     def request(self, kind: str, which: Targets, said: Message, dry: bool = False, **options: Any) -> list[str]:
         """Have something done with machines: what says that it was begun, or asks to confirm it."""
-        try:
+        with self.refusals_noted(said):
             plan = self.plan(kind, which, options)
-        except Problem as problem:
-            self.jobs.refuse(said, str(problem))
-            raise
         shown, names = question(plan, self.look()) if plan.destroys else ("", [])
         if dry:
             return [f"would: {plan.title}" + (f" · {shown}" if shown else ""), *names]
-        if not plan.destroys:
-            return [self.jobs.submit(plan, said)]
-        self.jobs.audit.write("asked", person(said), plan.text)
-        again = partial(self.carry_out, plan, kind, which, options, said)
-        return [self.confirmations.ask(shown, again, said), *names]
+        with self.refusals_noted(said):
+            if not plan.destroys:
+                return [self.jobs.submit(plan, said)]
+            self.jobs.audit.write("asked", person(said), plan.text)
+            again = partial(self.carry_out, plan, kind, which, options, said)
+            return [self.confirmations.ask(shown, again, said), *names]
+
+    @contextmanager
+    def refusals_noted(self, said: Message) -> Iterator[None]:
+        """Whatever is refused within is in the audit."""
+        try:
+            yield
+        except NotStored:
+            raise
+        except Problem as problem:
+            self.jobs.refuse(said, str(problem))
+            raise
 
     def carry_out(self, shown: Plan, kind: str, which: Targets, options: Mapping[str, Any], said: Message) -> str:
-        """Do what was confirmed, if it is still the same that was shown."""
-        plan = self.plan(kind, which, options)
-        if plan.digest != shown.digest:
-            changed = "what it would act on has changed since it was shown: nothing was done; ask again"
-            self.jobs.refuse(said, changed)
-            raise Refused(changed)
-        self.jobs.audit.write("confirmed", person(said), plan.digest)
-        return self.jobs.submit(plan, said)
+        """Do what was confirmed, if it is still the same that was shown. What was seen before does not count."""
+        for cloud in self.clouds.by_name.values():
+            cloud.changed()
+        with self.refusals_noted(said):
+            plan = self.plan(kind, which, options)
+            if plan.digest != shown.digest:
+                raise Refused("what it would act on has changed since it was shown: nothing was done; ask again")
+            self.jobs.audit.write("confirmed", person(said), plan.digest)
+            return self.jobs.submit(plan, said)
 
     def again(self, number: int, said: Message) -> list[str]:
         """Ask for a job again: for the machines that were not done, or for all if all were."""
@@ -152,8 +163,8 @@ class Machines:
     def snapshots(self, on: str = "") -> list[tuple[str, Image]]:
         """All snapshots as (provider, image), newest first."""
         names = [on] if on else list(self.clouds.by_name)
-        after = time.monotonic() - 2.0
-        found = [(name, image) for name in names for image in self.clouds.of(name).snapshots.newer(after)]
+        clouds = {name: self.clouds.of(name) for name in names}
+        found = [(name, each) for name, cloud in clouds.items() for each in cloud.snapshots.newer(cloud.recent())]
         return sorted(found, key=lambda each: each[1].created, reverse=True)
 
 
@@ -162,7 +173,10 @@ def workflows(clouds: Clouds, memory: Memory, settings: Callable[[], Settings]) 
 
     def bound(flow: Callable[[Tools], str]) -> Workflow:
         def run(work: Work) -> str:
-            return flow(Tools(work, clouds, memory, settings))
+            try:
+                return flow(Tools(work, clouds, memory, settings))
+            finally:
+                clouds.of(work.unit.provider).changed()
 
         return run
 

@@ -1,6 +1,9 @@
 """`.up`: a machine comes, from its newest snapshot or as it is configured; never two of them."""
 
+import json
 import time
+from contextlib import suppress
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -8,10 +11,11 @@ from chanops.core.errors import Problem
 from chanops.core.machine_sections import value_for
 from chanops.core.text import spoken
 from chanops.providers.base import Can, Machine, NotFound, Order, ProviderError, Quota, State
-from chanops.services.jobs.rows import Attention
+from chanops.services.jobs.journal import now
+from chanops.services.jobs.rows import Attention, done_lately
 from chanops.services.jobs.work import Late
 from chanops.services.machines.memory import JOB_TAG, Specification, specification
-from chanops.services.machines.moves import SHORT, Tools, begin, here, switch_on
+from chanops.services.machines.moves import FRESH, SHORT, Tools, here, switch_on
 
 
 def up(tools: Tools) -> str:
@@ -48,10 +52,21 @@ def create(tools: Tools) -> str:
             if order.tags[-1] in each.tags:
                 return each.id
             raise Problem(f"there is one of that name by now (id {each.id}): nothing was made")
+    for id in made_lately(tools):
+        with suppress(NotFound):
+            if tools.provider.machine(id).name == order.name:
+                raise Problem(f"there is one of that name by now (id {id}): nothing was made")
     try:
         return tools.provider.create(order).id
     except Quota as error:
         raise Quota(f"{error}: ask the cloud for more, or take something down") from None
+
+
+def made_lately(tools: Tools) -> list[str]:
+    """What other jobs have made under this name so lately that a list need not have it yet."""
+    since = now() - round(1000 * tools.cloud.settings.grace)
+    with tools.work.journal.database.read() as connection:
+        return [str(json.loads(each)) for each in done_lately(connection, tools.work.job, tools.name, "create", since)]
 
 
 def made(tools: Tools) -> str | None:
@@ -65,26 +80,27 @@ def see_running(tools: Tools, id: str) -> Machine:
     """Wait until it runs and has an address."""
     seconds = tools.cloud.settings.create
 
-    def find(than: float, began: float) -> bool | None:
+    def find(than: float, began: float) -> str | None:
         machine = tools.machine(id, than, began)
         if machine is not None and machine.state in (State.FAILED, State.GONE):
             raise Problem(f"(id {id}) failed at the cloud while it was made; .destroy id:{id} takes it away")
-        return True if machine is not None and machine.state == State.RUNNING and machine.address else None
+        return machine.address or None if machine is not None and machine.state == State.RUNNING else None
 
     try:
-        tools.wait("running", seconds, find)
+        address = tools.wait("running", seconds, find)
     except Late:
         raise Attention(
             f"(id {id}) was asked for and does not run within {spoken(timedelta(seconds=seconds))}: it may cost; "
             f".machines {tools.name} shows it, .destroy id:{id} takes it away"
         ) from None
-    return here(tools, id)
+    return replace(here(tools, id, FRESH), address=address)  # the next list may lag, and have none yet
 
 
 def no_second(tools: Tools, id: str) -> None:
     """Raises where this job made more than one: no cloud's list is to be believed at once."""
     tag = f"{JOB_TAG}{tools.work.job}"
-    found = [each.id for each in tools.machines(time.monotonic()) if each.name == tools.name and tag in each.tags]
+    machines = tools.work.patiently(lambda: tools.machines(time.monotonic()))
+    found = [each.id for each in machines if each.name == tools.name and tag in each.tags]
     others = [each for each in found if each != id]
     if others:
         raise Attention(
@@ -131,11 +147,12 @@ def point_address(tools: Tools, machine: Machine, address: str) -> None:
         return
     if held[address]:
         raise ProviderError(f"it points at another machine (id {held[address]})")
-    begin(tools, f"address {address}", machine.id, "assign_ip", lambda: assigned(tools, address, machine.id))
 
+    def points(_: Any) -> str | None:
+        here = any(each.address == address and each.machine == machine.id for each in tools.provider.reserved())
+        return address if here else None
 
-def assigned(tools: Tools, address: str, id: str) -> str:
-    return tools.provider.point_address(address, id)
+    tools.work.act(f"address {address}", lambda: tools.provider.point_address(address, machine.id), points, grace=SHORT)
 
 
 def point_dns(tools: Tools, record: str, address: str) -> str:

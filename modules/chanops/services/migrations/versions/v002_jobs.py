@@ -11,6 +11,7 @@ BIG = sa.BigInteger().with_variant(sa.Integer, "sqlite")
 def upgrade() -> None:
     """All of them."""
     make_jobs()
+    make_parts_of_jobs()
     make_around_jobs()
     make_machines()
 
@@ -42,6 +43,10 @@ def make_jobs() -> None:
     )
     op.create_index("jobs_by_state", "jobs", ["state"])
     op.create_index("jobs_by_change", "jobs", ["changed"])
+
+
+def make_parts_of_jobs() -> None:
+    """Each machine of a job, and each step."""
     op.create_table(
         "units",
         sa.Column("job", sa.Integer, sa.ForeignKey("jobs.id"), primary_key=True),
