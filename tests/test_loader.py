@@ -20,7 +20,7 @@ from chanops.core.supplies import Supplies
 from chanops.loader import GROUP, OWN, load
 from chanops.switchboard import check
 
-OWN_PLUGINS = {"admin", "help", "links"}
+OWN_PLUGINS = {"admin", "help", "jobs", "links", "machines"}
 HELLO = '''\
 """Greets."""
 
@@ -490,24 +490,24 @@ UP = "from chanops import command\n@command('{}')\ndef up(): pass\n"
 
 
 def test_two_plugins_with_one_command_are_refused_with_both_places(folder):
-    write(folder / "a.py", UP.format("up"))
-    write(folder / "b.py", UP.format("up"))
+    write(folder / "a.py", UP.format("rise"))
+    write(folder / "b.py", UP.format("rise"))
     said = refused(folder)
-    assert f"command up is in {folder}/a.py and in {folder}/b.py: rename one, or leave a plugin out" in said
+    assert f"command rise is in {folder}/a.py and in {folder}/b.py: rename one, or leave a plugin out" in said
     write(folder / "b.py", UP.format("links"))
     assert f"command links is in bundled and in {folder}/b.py: rename one" in refused(folder)
 
 
 def test_a_file_with_one_command_twice_is_refused(folder):
-    write(folder / "a.py", UP.format("up") + "@command('down', 'up')\ndef down(): pass\n")
-    assert f"command up is in {folder}/a.py and in {folder}/a.py" in refused(folder)
+    write(folder / "a.py", UP.format("rise") + "@command('sink', 'rise')\ndef down(): pass\n")
+    assert f"command rise is in {folder}/a.py and in {folder}/a.py" in refused(folder)
 
 
 def test_two_plugins_of_one_name_are_refused(tmp_path, folder):
     other = tmp_path / "other"
     other.mkdir(mode=0o755)
-    write(folder / "a.py", UP.format("up"))
-    write(other / "a.py", UP.format("down"))
+    write(folder / "a.py", UP.format("rise"))
+    write(other / "a.py", UP.format("sink"))
     assert f"plugin a is in {folder}/a.py and in {other}/a.py: rename one" in refused(folder, other)
     write(folder / "links.py", "")
     assert f"plugin links is in bundled and in {folder}/links.py" in refused(folder)
@@ -564,7 +564,7 @@ def test_a_link_to_nothing_is_refused(folder):
 
 
 def test_a_link_to_a_good_file_is_a_plugin(tmp_path, folder):
-    write(tmp_path / "real.py", UP.format("up"))
+    write(tmp_path / "real.py", UP.format("rise"))
     tmp_path.chmod(0o755)
     (folder / "weather.py").symlink_to(tmp_path / "real.py")
     assert plugin_of(loaded(folder), "weather").origin == f"{folder}/weather.py"
@@ -668,10 +668,10 @@ def test_what_a_module_remembered_is_forgotten_but_old_functions_keep_theirs(fol
 
 
 def test_a_file_that_is_gone_is_gone(folder):
-    path = write(folder / "a.py", UP.format("up"))
-    assert "up" in loaded(folder).by_name
+    path = write(folder / "a.py", UP.format("rise"))
+    assert "rise" in loaded(folder).by_name
     path.unlink()
-    assert "up" not in loaded(folder).by_name
+    assert "rise" not in loaded(folder).by_name
     assert f"{OWN}.a" not in sys.modules
 
 
@@ -679,8 +679,8 @@ def test_a_file_that_is_gone_is_gone(folder):
 
 
 def test_a_module_may_be_adapted_and_then_is_not_read_for_marks(folder):
-    write(folder / "old.py", UP.format("up"))
-    write(folder / "new.py", UP.format("down"))
+    write(folder / "old.py", UP.format("rise"))
+    write(folder / "new.py", UP.format("sink"))
     seen = []
 
     def adapt(module, name, origin):
@@ -690,7 +690,7 @@ def test_a_module_may_be_adapted_and_then_is_not_read_for_marks(folder):
     book = loaded(folder, adapt=adapt)
     assert seen == [(f"{OWN}.{name}", name, f"{folder}/{name}.py") for name in ("new", "old")]
     assert plugin_of(book, "old").doc == "adapted"
-    assert ("up" in book.by_name, "down" in book.by_name) == (False, True)
+    assert ("rise" in book.by_name, "sink" in book.by_name) == (False, True)
 
 
 def test_what_goes_wrong_in_an_adapter_names_the_plugin_once(folder):
