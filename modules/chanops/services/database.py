@@ -8,7 +8,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -142,7 +142,8 @@ def together(connection: Connection, tasks: list[Task]) -> list[Any]:
         results = [task.work(connection) for task in tasks]
         connection.exec_driver_sql("COMMIT")
     except BaseException:
-        connection.exec_driver_sql("ROLLBACK")
+        with suppress(DatabaseError):  # SQLite rolls back by itself where the disk is full, and then knows of no more
+            connection.exec_driver_sql("ROLLBACK")
         raise
     finally:
         connection.exec_driver_sql("PRAGMA synchronous=NORMAL")

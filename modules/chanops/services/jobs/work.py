@@ -148,7 +148,10 @@ class Work:
                 self.journal.settle(self.claim, step, "absent")
             attempt = step.attempt + 1 if step else 1
             if attempt > ATTEMPTS:
-                raise Attention(f"{name} was tried {ATTEMPTS} times and nobody knows what came of it")
+                raise Attention(
+                    f"{name} was tried {ATTEMPTS} times, and each time nobody knows what came of it; nothing else was "
+                    "done: .machines shows how it is, then ask again"
+                )
             what = self.patiently(asked)
             step = self.journal.intend(self.claim, self.number, name, attempt, what, self.until(PATIENCE))
             step = self.carry_out(step, do)

@@ -86,7 +86,7 @@ class Tools:
 
 def newest_action(tools: Tools) -> dict[str, int]:
     """What is stored before something is begun, so that what was begun can be told from what was there."""
-    found = tools.actions(time.monotonic() - SHORT)
+    found = tools.actions(time.monotonic() - 1.0)
     return {"newest": max((int(each.id) for each in found if each.id.isdecimal()), default=0)}
 
 
