@@ -140,7 +140,7 @@ def test_a_refusal_is_the_end_of_the_step(begin):
 
 def test_after_some_attempts_of_which_nobody_knows_a_person_is_needed(begin):
     work, world = begin(), World(*[unknown(made=False)] * 9)
-    with pytest.raises(Attention, match=f"create was tried {ATTEMPTS} times and nobody knows what came of it"):
+    with pytest.raises(Attention, match=f"create was tried {ATTEMPTS} times, and each time nobody knows"):
         work.act("create", world.make, world.look, grace=0)
     assert steps(work) == [(number + 1, "absent") for number in range(ATTEMPTS)]
 
