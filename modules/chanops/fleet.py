@@ -10,7 +10,7 @@ from chanops.providers import open_provider
 from chanops.services.database import Database
 from chanops.services.history import History
 from chanops.services.jobs.jobs import Jobs
-from chanops.services.jobs.work import may_act
+from chanops.services.jobs.work import may_act, may_ask
 from chanops.services.machines.clouds import Cloud, Clouds
 from chanops.services.machines.memory import Memory
 from chanops.services.machines.service import Machines, workflows
@@ -40,7 +40,7 @@ class Fleet:
         return {
             name: before[name]
             if name in before and before[name].settings == settings
-            else Cloud(open_provider(name, settings, may_act), settings)
+            else Cloud(open_provider(name, settings, may_act, may_ask), settings)
             for name, settings in configured.settings.providers.items()
         }
 

@@ -36,10 +36,12 @@ STILL = 300.0  # seconds for which sizes and regions are kept
 class Questions:
     """The account, as it is asked."""
 
-    def __init__(self, name: str, settings: ProviderSettings, may_act: Callable[[], None]) -> None:
+    def __init__(
+        self, name: str, settings: ProviderSettings, may_act: Callable[[], None], may_ask: Callable[[], None]
+    ) -> None:
         self.name = name
         token = settings.token.get_secret_value()
-        self.transport = Account(name, token, settings.endpoint, settings.per_minute, may_act)
+        self.transport = Account(name, token, settings.endpoint, settings.per_minute, may_act, may_ask)
         kept = (("sizes", "sizes", size_of, STILL), ("regions", "regions", region_of, STILL))
         keys = ("account/keys", "ssh_keys", key_of, KEYS_FOR)
         self.kept = {

@@ -42,8 +42,16 @@ LOW, SLOWLY = 100, 1.0  # with fewer requests left in the hour, so many seconds 
 class Account:
     """One account: where it is asked, how often it may be, and who must agree before anything is changed."""
 
-    def __init__(self, name: str, token: str, endpoint: str, per_minute: int, may_act: Callable[[], None]) -> None:
-        self.name, self.token, self.may_act = name, token, may_act
+    def __init__(
+        self,
+        name: str,
+        token: str,
+        endpoint: str,
+        per_minute: int,
+        may_act: Callable[[], None],
+        may_ask: Callable[[], None],
+    ) -> None:
+        self.name, self.token, self.may_act, self.may_ask = name, token, may_act, may_ask
         self.endpoint = f"{endpoint.rstrip('/')}/" if endpoint else HOME
         self.pace = Pace(name, per_minute)
         self.sessions = Sessions(self.endpoint)
@@ -88,6 +96,7 @@ class Account:
         body: Guarded | None = None
         try:
             if method == "GET":
+                self.may_ask()
                 return self.sessions.exchange(method, address, headers, params=params)
             self.may_act()
             body = Guarded(json.dumps(params).encode(), self.may_act)

@@ -28,7 +28,7 @@ from chanops.services.jobs.rows import (
     jobs_by,
     units_of,
 )
-from chanops.services.jobs.work import Signals, Work
+from chanops.services.jobs.work import Signals, Work, acting
 from chanops.services.tables import jobs
 
 log = logging.getLogger(__name__)
@@ -139,6 +139,7 @@ class Engine:
 
     def do_machine(self, work: Work) -> None:
         """One machine's part, until it is stored how that ended."""
+        acting.part = work
         self.insist(work.signals, lambda: self.settle_machine(work))
 
     def settle_machine(self, work: Work) -> None:

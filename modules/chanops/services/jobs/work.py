@@ -254,3 +254,10 @@ def may_act() -> None:
     if work is None:
         raise Problem("nothing is changed outside of a job's step")
     work.lease.sure(work.claim)
+
+
+def may_ask() -> None:
+    """Raises where this thread works on a job that is not ours any more: then not even a question is asked."""
+    part: Work | None = getattr(acting, "part", None)
+    if part is not None:
+        part.lease.sure(part.claim)
