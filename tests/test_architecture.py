@@ -70,7 +70,7 @@ BROAD_EXCEPTS = {
     "workers": 1,  # around a task
     "switchboard": 1,  # around a command, which answers calmly
     "irc.reactor": 1,  # around a turn of the loop that all networks share
-    "services.jobs.engine": 1,  # around what is done with one machine
+    "services.jobs.engine": 2,  # around what is done with one machine, and around the foreman, who must not die
     "services.database": 1,  # a task's error belongs to whoever waits for it
     "app": 1,  # a bot without pages is better than none
     "demo": 1,  # the bot's thread hands its error to the one that waits

@@ -11,9 +11,9 @@ from typing import Any, Protocol
 from chanops.answers import deliver
 from chanops.core.access import Roles
 from chanops.core.book import Book, Listener, Timed
-from chanops.core.confirm import Confirmations
+from chanops.core.confirm import STILL_ALLOWED, Confirmations
 from chanops.core.dispatch import Answer, Call, Rules, asked
-from chanops.core.errors import Problem
+from chanops.core.errors import Problem, Refused
 from chanops.core.message import Message
 from chanops.core.schedule import Agenda
 from chanops.core.sections import Settings
@@ -100,6 +100,7 @@ class Switchboard:
 
     def carry_out(self, call: Call) -> None:
         """Run a command, in a worker's thread, and say what it returns."""
+        STILL_ALLOWED.set(functools.partial(self.check_allowed, call))
         try:
             if call.command is not None and call.command.confirm:
                 plan = f"{call.command.confirm}: {call.said.text}"
@@ -112,6 +113,13 @@ class Switchboard:
         except Exception:
             log.exception("%s failed on %r by %s", name_of(call), call.said.text, call.said.nick)
             self.answer(call.said, f"{name_of(call)} failed: that is a bug in it; the bot's log has the details")
+
+    def check_allowed(self, call: Call) -> None:
+        """Raises Refused where the same line would not be carried out now: roles and rules may have changed."""
+        now = self.running
+        found = asked(call.said, now.book, now.roles, now.rules(call.said))
+        if not isinstance(found, Call):
+            raise Refused(found.text if isinstance(found, Answer) else "this is not a command here any more")
 
     def overhear(self, call: Call) -> None:
         """Run a listener; it was not asked, so what goes wrong is for the log only."""

@@ -21,7 +21,6 @@ def test_a_plan_comes_back_as_it_was_stored():
     [
         replace(PLAN, units=(DB, WEB)),
         replace(PLAN, title="other words"),
-        replace(PLAN, warnings=()),
         replace(PLAN, request={"kind": "down", "which": "web,db"}),
     ],
 )
@@ -56,3 +55,20 @@ def test_plans_that_do_something_else_have_another(other):
 )
 def test_a_machine_is_locked_by_its_names_and_its_id(unit, keys):
     assert set(unit.keys) == keys
+
+
+def test_a_warning_that_comes_or_goes_is_another_plan_where_something_is_destroyed():
+    assert replace(PLAN, warnings=("think of it",)).digest != replace(PLAN, warnings=()).digest
+    kept = replace(PLAN, destroys=False)
+    assert replace(kept, warnings=("think of it",)).digest == replace(kept, warnings=()).digest
+
+
+def test_a_plan_that_cannot_be_read_is_told_as_one():
+    assert Plan.read("nonsense").kind == Plan.read("[1, 2]").kind == "unreadable"
+
+
+def test_a_script_is_shown_as_its_hash():
+    facts = {"order": {"script": "#!/bin/sh\nPASSWORD=hunter2\n", "size": "small"}}
+    plan = Plan("up", "up web", (Unit("web", "do", "", facts),))
+    assert "hunter2" not in plan.shown
+    assert "hunter2" in plan.text

@@ -3,6 +3,7 @@
 import secrets
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,6 +17,9 @@ SECONDS = 60.0
 MOST_WAITING = 3
 WRONG_TRIES = 3
 
+# Raises Refused where what is being done now would not be allowed any more; set by whoever runs commands.
+STILL_ALLOWED: ContextVar[Callable[[], None]] = ContextVar("still allowed", default=lambda: None)
+
 
 @dataclass
 class Waiting:
@@ -24,6 +28,7 @@ class Waiting:
     who: tuple[str, str, str]
     until: float
     carry_out: Callable[[], Any]
+    still_allowed: Callable[[], None]
 
 
 @dataclass
@@ -45,7 +50,7 @@ class Confirmations:
                 raise Refused(
                     f"{MOST_WAITING} of your requests already wait for .confirm: confirm them or let them lapse"
                 )
-            self.waiting[code] = Waiting(who, self.clock() + SECONDS, carry_out)
+            self.waiting[code] = Waiting(who, self.clock() + SECONDS, carry_out, STILL_ALLOWED.get())
         return f"{said.nick}: {plan}. Say .confirm {code} within {SECONDS:.0f} s"
 
     def carry_out(self, code: str, said: Message) -> Any:
@@ -59,6 +64,7 @@ class Confirmations:
                 raise Refused("nothing of yours waits under that code here: it lapses after a minute and counts once")
             del self.waiting[code.upper()]
             self.wrong.pop(who, None)
+        found.still_allowed()
         return found.carry_out()
 
     def count_wrong(self, who: tuple[str, str, str]) -> None:

@@ -44,15 +44,28 @@ class Plan:
         rest = [self.destroys, list(self.warnings), dict(self.request)]
         return json.dumps([self.kind, self.title, units, *rest], sort_keys=True)
 
+    @property
+    def shown(self) -> str:
+        """As the audit has it: a script, which may hold secrets, as its hash."""
+        found = json.loads(self.text)
+        for unit in found[2]:
+            order = unit[3].get("order", {})
+            if order.get("script"):
+                order["script"] = hashlib.sha256(order["script"].encode()).hexdigest()
+        return json.dumps(found, sort_keys=True)
+
     @staticmethod
     def read(text: str) -> "Plan":
         """A plan from its text."""
-        kind, title, units, destroys, warnings, request = json.loads(text)
+        try:
+            kind, title, units, destroys, warnings, request = json.loads(text)
+        except ValueError:  # by hand, or of another version: it is told of, and does not hold up the others
+            return Plan("unreadable", "a plan that cannot be read", ())
         return Plan(kind, title, tuple(Unit(*each) for each in units), destroys, tuple(warnings), request)
 
     @property
     def digest(self) -> str:
         """What two plans have in common that do the same to the same machines."""
         units = sorted(((each.name, each.provider, each.id, dict(each.facts)) for each in self.units), key=str)
-        same = [self.kind, units]
+        same = [self.kind, units, sorted(self.warnings) if self.destroys else []]
         return hashlib.sha256(json.dumps(same, sort_keys=True).encode()).hexdigest()

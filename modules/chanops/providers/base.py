@@ -230,6 +230,12 @@ class Questions(Protocol):
     def actions(self) -> list[Action]:
         """What was begun last, newest first: one page for all jobs."""
 
+    def machine_actions(self, id: str) -> list[Action]:
+        """What was begun last on one machine, newest first."""
+
+    def identity(self) -> str:
+        """What tells this account from others, and never changes; "" where the credentials may not see it."""
+
     def action(self, id: str) -> Action:
         """One action. Raises NotFound."""
 

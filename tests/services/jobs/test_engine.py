@@ -74,7 +74,7 @@ def test_every_machine_has_an_end_of_its_own(submit, run, ended):
     job, parts = ended(job)
     assert parts == {
         "fine": (Is.DONE, "runs"),
-        "bug": (Is.ATTENTION, engines.BUG),
+        "bug": (Is.ATTENTION, f"{engines.BUG} (before: nothing)"),
         "problem": (Is.FAILED, "there is no room"),
         "attention": (Is.ATTENTION, "nobody knows"),
     }

@@ -151,6 +151,19 @@ class Questions:
         self.page("actions", "actions", {"page": 1, "per_page": PAGE}, found)
         return [self.read(action_of, each) for each in found]
 
+    def machine_actions(self, id: str) -> list[base.Action]:
+        """The newest two hundred actions of a droplet."""
+        found: list[Any] = []
+        self.page(f"droplets/{as_number(id)}/actions", "actions", {"page": 1, "per_page": PAGE}, found)
+        return [self.read(action_of, each) for each in found]
+
+    def identity(self) -> str:
+        """The account's uuid."""
+        try:
+            return self.one("account", "account", lambda found: words_of(found.get("uuid")))
+        except (base.AuthError, NotFound):
+            return ""
+
     def action(self, id: str) -> base.Action:
         """One action."""
         return self.one(f"actions/{as_number(id)}", "action", action_of)

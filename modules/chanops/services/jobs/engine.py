@@ -5,6 +5,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 from sqlalchemy import select
@@ -77,11 +78,8 @@ class Engine:
         """The foreman's life: a sign of life, and a look for work, each second and whenever there is news."""
         while not self.stopping:
             self.woken.clear()
-            try:
-                self.lease.beat()
-                self.take_up()
-            except Problem as problem:
-                log.warning("jobs: %s", problem)
+            guarded(self.lease.beat)
+            guarded(self.take_up)
             self.woken.wait(BEAT)
 
     def take_up(self) -> None:
@@ -98,13 +96,15 @@ class Engine:
             # Ours, and no thread has it: its thread has failed, so it is begun again.
             left = job.state == Is.WAITING or owners.get(job.id) in {*dead, self.lease.token}
             if ours is None and left and not full and not self.stopping:
-                claim = self.journal.claim(
-                    job.id, self.lease.token, dead | {self.lease.token}, self.lease.last_signs(dead)
-                )
-                if claim is not None:
-                    self.begin(job, claim)
+                guarded(partial(self.take, job, dead))
         for token in dead - set(owners.values()):
             self.lease.bury(token)
+
+    def take(self, job: Job, dead: frozenset[str]) -> None:
+        """Claim a job, if it is to be had, and begin."""
+        claim = self.journal.claim(job.id, self.lease.token, dead | {self.lease.token}, self.lease.last_signs(dead))
+        if claim is not None:
+            self.begin(job, claim)
 
     def begin(self, job: Job, claim: Claim) -> None:
         signals = Signals()
@@ -114,7 +114,12 @@ class Engine:
             if self.stopping:
                 signals.stop()
             self.running[job.id] = signals
-        threading.Thread(target=self.run, args=(job, claim, signals), name=f"job-{job.id}", daemon=True).start()
+        try:
+            threading.Thread(target=self.run, args=(job, claim, signals), name=f"job-{job.id}", daemon=True).start()
+        except RuntimeError:  # no thread is to be had: later
+            with self.lock:
+                del self.running[job.id]
+            raise
 
     def run(self, job: Job, claim: Claim, signals: Signals) -> None:
         """One job's thread: each machine, then the end."""
@@ -150,14 +155,14 @@ class Engine:
         except Cancelled:
             state, text = Is.CANCELLED, f"cancelled; {work.told or 'nothing was done'}"
         except Attention as problem:
-            state, text = Is.ATTENTION, str(problem)
+            state, text = Is.ATTENTION, f"{problem} (before: {work.told})" if work.told else str(problem)
         except ProviderError as problem:
             state, text = Is.FAILED, f"{problem} ({work.told})" if work.told else str(problem)
         except Problem as problem:
             state, text = Is.FAILED, str(problem)
         except Exception:
             log.exception("job %d (%s) failed at %s", work.job, work.plan.kind, work.unit.name)
-            state, text = Is.ATTENTION, BUG
+            state, text = Is.ATTENTION, f"{BUG} (before: {work.told or 'nothing'})"
         self.journal.show(work.claim, work.number, state, text)
         self.news(work.job)
 
@@ -179,6 +184,16 @@ class Engine:
         with self.database.read() as connection:
             parts = units_of(connection, job.id)
         self.journal.finish(claim, outcome(parts), summary(job_now(self.database, job.id), parts))
+
+
+def guarded(what: Callable[[], object]) -> None:
+    """Do something that is tried again in a second: nothing that goes wrong with it may end the foreman."""
+    try:
+        what()
+    except Problem as problem:
+        log.warning("jobs: %s", problem)
+    except Exception:
+        log.exception("jobs: a bug, or the machine is out of something; tried again")
 
 
 def each(works: Sequence[Work], do: Callable[[Work], None], most: int) -> list[BaseException]:

@@ -6,6 +6,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from sqlalchemy import Select, func, select
@@ -39,6 +40,7 @@ from chanops.services.tables import jobs
 log = logging.getLogger(__name__)
 FIRST_NEWS, MOST_QUIET = 30.0, 300.0  # seconds between two lines about a running job: ever longer
 MINUTE = 60.0
+TOO_LATE = timedelta(days=1)  # after which the end of a job is no news in the channel
 SayIn = Callable[[str, str, str], bool]  # network, channel, text; False where the bot is not there now
 
 
@@ -83,8 +85,8 @@ class Jobs:
         """Leave all as it is; it goes on at the next start."""
         self.engine.stop()
 
-    def submit(self, plan: Plan, said: Message) -> str:
-        """Have a plan carried out; the line that says so. Raises Refused."""
+    def submit(self, plan: Plan, said: Message, told: str = "") -> str:
+        """Have a plan carried out; the line that says so, with what else is to be told. Raises Refused."""
         settings = self.settings()
         self.count_command(said)
         public = bool(said.channel) and settings.channel(said.network, said.channel).feed
@@ -93,7 +95,7 @@ class Jobs:
         self.quiet[job.id] = (now, FIRST_NEWS, "")
         self.engine.wake()
         waits = self.in_the_way(job)
-        return f"job {job.id}: {plan.title}{waits} {self.pages().job(job.id)}".rstrip()
+        return f"job {job.id}: {plan.title}{told}{waits} {self.pages().job(job.id)}".rstrip()
 
     def in_the_way(self, job: Job) -> str:
         """Which job holds a machine that this one needs."""
@@ -193,7 +195,8 @@ class Jobs:
         """Once a second: say which jobs ended, and, at a humane rate, how far the others are."""
         for job in self.journal.untold():
             page = self.pages().job(job.id)
-            if not job.channel or self.say(job.network, job.channel, ended(job, page)):
+            old = datetime.now(UTC) - job.changed > TOO_LATE
+            if not job.channel or old or self.say(job.network, job.channel, ended(job, page)):
                 self.journal.told(job.id)
             self.quiet.pop(job.id, None)
         now = time.monotonic()

@@ -57,7 +57,7 @@ class Journal:
                 for place, unit in enumerate(plan.units)
             ]
             connection.execute(units.insert(), parts)
-            self.audit.note(connection, "job", person(said), plan.text, number)
+            self.audit.note(connection, "job", person(said), plan.shown, number)
             return job_of(connection.execute(select(jobs).where(jobs.c.id == number)).mappings().one())
 
         return self.database.wait(work, durable=True)
@@ -92,7 +92,9 @@ class Journal:
             held = select(locks.c.key).where(locks.c.key.in_(keys), locks.c.job != number).limit(1)
             if connection.execute(held).first() is not None:
                 return None
-            connection.execute(insert(locks).on_conflict_do_nothing(), [{"key": key, "job": number} for key in keys])
+            if keys:
+                rows = [{"key": key, "job": number} for key in keys]
+                connection.execute(insert(locks).on_conflict_do_nothing(), rows)
             claim = Claim(number, owner, row["fence"] + 1)
             change = {"state": Is.RUNNING, "owner": owner, "fence": claim.fence, "changed": next_change(connection)}
             if row["started"] is None:

@@ -11,11 +11,12 @@ from typing import Any, TypeVar
 from chanops.core.errors import Problem
 from chanops.core.plan import Plan, Unit
 from chanops.core.text import spoken
-from chanops.providers.base import Busy, OutcomeUnknown, ProviderError, RateLimited, Unreachable
+from chanops.providers.base import Busy, OutcomeUnknown, RateLimited, Unreachable
+from chanops.services.database import NotStored
 from chanops.services.jobs.journal import Journal
 from chanops.services.jobs.lease import Lease
 from chanops.services.jobs.rows import Attention, Cancelled, Claim, Is, Step, Stopped, UnitRow, steps_of
-from chanops.services.tables import moment, stamp
+from chanops.services.tables import stamp
 
 T = TypeVar("T")
 ATTEMPTS = 4
@@ -54,6 +55,8 @@ class Work:
     ) -> None:
         self.journal, self.lease, self.claim, self.plan = journal, lease, claim, plan
         self.number, self.told, self.signals = part.number, part.text, signals
+        self.power = ""  # how the machine is, put before all that is said of it
+        self.begun: dict[int, float] = {}  # steps of this life, and when each was last sent
 
     @property
     def unit(self) -> Unit:
@@ -85,6 +88,7 @@ class Work:
 
     def say(self, text: str) -> None:
         """How far it is, for the page and the channel; once for each news."""
+        text = f"{self.power}; {text}" if self.power else text
         if text != self.told:
             self.told = text
             self.journal.show(self.claim, self.number, Is.RUNNING, text)
@@ -162,6 +166,7 @@ class Work:
         while True:
             try:
                 acting.work = self
+                self.begun[step.id] = time.monotonic()
                 result = do()
             except OutcomeUnknown as error:
                 self.journal.settle(self.claim, step, "unknown", str(error))
@@ -175,7 +180,9 @@ class Work:
                 self.pause(pause * random.uniform(0.8, 1.2))  # noqa: S311  no secret
                 pause = min(LONGEST_PAUSE, pause * 2)
                 continue
-            except ProviderError as error:
+            except NotStored:
+                raise  # the whole is done again once the database takes something
+            except Problem as error:
                 self.journal.settle(self.claim, step, "failed", str(error))
                 raise
             finally:
@@ -187,7 +194,8 @@ class Work:
 
     def search(self, step: Step, look: Callable[[Any], T | None], grace: float) -> T | None:
         """What a step may have done, looked for until its grace is over, and once more after that."""
-        over = max(time.monotonic() + min(grace, 1.0), time.monotonic() + grace - age(step))
+        # By our own clock, since the one on the wall is set; after a restart nobody knows how long ago it was.
+        over = max(time.monotonic() + min(grace, 1.0), self.begun.get(step.id, time.monotonic()) + grace)
         asked = json.loads(step.asked)
         pause = min(1.0, grace / 5)
         while True:
@@ -241,11 +249,6 @@ class Work:
             if over:
                 self.journal.settle(self.claim, step, "late", f"{name}: not within {spoken(budget)}")
                 raise Late(f"{name}: not within {spoken(budget)}")
-
-
-def age(step: Step) -> float:
-    """Seconds since a step was begun, by the clock on the wall; never less than none."""
-    return max(0.0, (datetime.now(UTC) - moment(stamp(step.began))).total_seconds())
 
 
 def may_act() -> None:

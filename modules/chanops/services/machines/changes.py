@@ -6,10 +6,11 @@ from datetime import timedelta
 from chanops.core.errors import Problem
 from chanops.core.text import spoken
 from chanops.providers.base import Machine, State
+from chanops.services.database import NotStored
 from chanops.services.jobs.rows import Attention
 from chanops.services.jobs.work import Late
 from chanops.services.machines.memory import specification
-from chanops.services.machines.moves import Tools, begin, cut_power, here, see_ended, switch_off, switch_on
+from chanops.services.machines.moves import Tools, begin, cut_power, here, itself, see_ended, switch_off, switch_on
 from chanops.services.machines.snapshots import prune, take_snapshot
 
 SHORTLY = 15 * 60.0  # seconds that a small change may take
@@ -65,11 +66,17 @@ def snapshot(tools: Tools) -> str:
     ran = tools.work.once("ran", lambda: [machine.state != State.OFF])[0]
     if tools.work.fact("off"):
         switch_off(tools, id)
+    on_again = tools.work.fact("off") and ran
     try:
         image = take_snapshot(tools, machine)
-    finally:
-        if tools.work.fact("off") and ran and not tools.work.signals.stopped and not tools.work.signals.cancelled:
+    except NotStored:
+        raise  # it is tried again, from here
+    except Problem:
+        if on_again:
             switch_on(tools, id)
+        raise
+    if on_again:
+        switch_on(tools, id)
     pruned = prune(tools)
     told = f"; {pruned} old one{'s' * (pruned > 1)} deleted" if pruned else ""
     return f"snapshot {image.name} ({image.size:g} GB){told}"
@@ -80,7 +87,7 @@ def restore(tools: Tools) -> str:
     image = str(tools.work.fact("image"))
 
     def rebuild(id: str) -> str:
-        tools.refuse_protected()
+        itself(tools, id)
         return tools.provider.rebuild(id, image)
 
     change(tools, "rebuild", "rebuild", rebuild)
@@ -104,8 +111,8 @@ def tag(tools: Tools) -> str:
 def change(tools: Tools, step: str, kind: str, do: Callable[[str], str]) -> None:
     """Begin a change and see how it ends. Raises Problem where it failed."""
     id = tools.work.unit.id
-    tools.work.say(f"{step} is under way")
     action = begin(tools, step, id, kind, lambda: do(id), tools.cloud.settings.grace)
+    tools.work.say(f"{step} is under way")
     try:
         ended = see_ended(tools, f"{step} done", SHORTLY, action)
     except Late:

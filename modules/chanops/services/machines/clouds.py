@@ -75,10 +75,17 @@ class Cloud:
     def __init__(self, provider: Provider, settings: ProviderSettings) -> None:
         self.provider, self.settings = provider, settings
         self.changed_at = float("-inf")
+        self.known_as: str | None = None
         self.machines: View[list[Machine]] = View(provider.machines)
         self.snapshots: View[list[Image]] = View(provider.snapshots)
         self.actions: View[list[Action]] = View(provider.actions)
         self.reserved: View[list[Reserved]] = View(self.reserved_now)
+
+    def identity(self) -> str:
+        """Which account this is; asked once."""
+        if self.known_as is None:
+            self.known_as = self.provider.identity()
+        return self.known_as
 
     def recent(self) -> float:
         """The time.monotonic() after which a view must be taken that is shown or planned with."""

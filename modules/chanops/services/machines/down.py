@@ -1,34 +1,28 @@
 """`.down` and `.destroy`: a machine goes, and nothing is lost unless it was asked for."""
 
+import json
 import time
 
-from chanops.core.errors import Problem
-from chanops.core.machine_sections import value_for
 from chanops.core.money import a_month, an_hour
-from chanops.providers.base import Can, Image, Machine, State
+from chanops.providers.base import Image, Machine, State
 from chanops.services.jobs.rows import Attention
 from chanops.services.machines.memory import specification
-from chanops.services.machines.moves import FRESH, RECENT, Tools, destroy, here, switch_off
+from chanops.services.machines.moves import FRESH, RECENT, Tools, destroy, here, itself, switch_off
 from chanops.services.machines.snapshots import checked, prune, snapshot_name, take_snapshot
 
-
-def only_stops(tools: Tools) -> bool:
-    """Whether `.down` only stops this machine: asked for, or a stopped one costs nothing."""
-    wanted = value_for(tools.name, "down", tools.settings().machines)
-    return bool(wanted == "stop" or (not wanted and Can.CHARGES_WHEN_OFF not in tools.provider.can))
+WHOLE_PAGE = 100  # so many actions may be only the newest of what there was: then the machine's own are asked for
 
 
 def down(tools: Tools) -> str:
     """Shut down, snapshot, check, destroy; after each crash, on from where it was."""
     work, id = tools.work, tools.work.unit.id
-    if only_stops(tools):
+    if work.fact("stops"):
         switch_off(tools, id)
         return "is off"
     price = float(work.fact("price", 0.0))
     image = work.done("checked")
     if image is None:
         machine = remember(tools, id)
-        tools.refuse_protected()
         switch_off(tools, id)
         found = take_snapshot(tools, machine)
         image = work.once("checked", lambda: [found.id, found.name, found.size])
@@ -58,25 +52,39 @@ def pointing_at(tools: Tools, id: str) -> list[str]:
 
 def sure(tools: Tools, id: str) -> None:
     """Raises unless, just now, the machine is off and its snapshot is there, complete and not empty."""
-    machine = tools.work.patiently(lambda: tools.machine(id, time.monotonic() - FRESH))
+    machine = itself(tools, id)
     if machine is None:
         return  # there is nothing to destroy; that is found out next
-    if machine.state != State.OFF:
+    used = used_since(tools, id)
+    if machine.state != State.OFF or used:
         raise Attention(
-            f"(id {id}) was switched on after its snapshot: it is kept, since it may have done something since; "
-            f".down {tools.name} again takes a new one"
+            f"(id {id}) was used after its snapshot ({used or f'it is {machine.state}'}): it is kept, for what it did "
+            f"is in none; .down {tools.name} again takes a new one"
         )
-    image: Image | None = checked(tools, machine, snapshot_name(tools), time.monotonic() - FRESH)
+    image: Image | None = checked(tools, machine, snapshot_name(tools), time.monotonic())
     if image is None:
         raise Attention(f"(id {id}) is off and kept: its snapshot was there and is not any more")
+
+
+def used_since(tools: Tools, id: str) -> str:
+    """What was done with the machine after its snapshot was begun, by whomever; "" where nothing was."""
+    taken = tools.work.done("snapshot") or {}
+    ours = {str(tools.work.done(step)) for step in ("shutdown", "power-off")} | {str(taken.get("action"))}
+    step = tools.work.last("snapshot")
+    before = json.loads(step.asked) if step is not None else None
+    since = int(taken.get("action") or (before or {}).get("newest", 0))
+    found = [each for each in tools.actions(time.monotonic()) if each.id.isdecimal()]
+    if len(found) >= WHOLE_PAGE and all(int(each.id) > since for each in found):
+        found = [each for each in tools.provider.machine_actions(id) if each.id.isdecimal()]
+    new = [each for each in found if each.machine == id and int(each.id) > since and each.id not in ours]
+    return ", ".join(each.kind for each in new if each.kind not in ("snapshot", "destroy"))
 
 
 def destroy_only(tools: Tools) -> str:
     """Destroy a machine without a snapshot of now: that was asked for, and confirmed."""
     id = tools.work.unit.id
     if tools.work.last("destroy") is None:
-        machine = remember(tools, id)
-        if machine.name != tools.name:
-            raise Problem(f"(id {id}) is called {machine.name} now: ask again")
+        remember(tools, id)
     destroy(tools, id, lambda: None)
+    tools.memory.forget(tools.provider.name, tools.name)
     return f"is destroyed, saves {an_hour(float(tools.work.fact('price', 0.0)))}"

@@ -105,6 +105,11 @@ class Memory:
             rows = connection.execute(select(machines.c.provider, machines.c.name).order_by(machines.c.name))
             return [(row.provider, row.name) for row in rows]
 
+    def forget(self, provider: str, name: str) -> None:
+        """A machine was destroyed for good: patterns of `.up` do not mean it any more."""
+        statement = delete(machines).where(machines.c.provider == provider, machines.c.name == name)
+        self.database.wait(lambda connection: connection.execute(statement), durable=True)
+
     def note_snapshot(self, provider: str, machine: str, image: Image, job: int) -> None:
         """A snapshot that was made here, and checked."""
         row = {
@@ -124,8 +129,10 @@ class Memory:
         if machine:
             query = query.where(snapshots.c.machine == machine)
         with self.database.read() as connection:
-            rows = connection.execute(query.order_by(snapshots.c.at.desc(), snapshots.c.image.desc())).all()
-        return [OwnSnapshot(row.image, row.machine, row.name, row.job, row.at) for row in rows]
+            rows = connection.execute(query).all()
+        found = [OwnSnapshot(row.image, row.machine, row.name, row.job, row.at) for row in rows]
+        # By what only grows, and not by the time: clocks are set back.
+        return sorted(found, key=lambda each: (each.job, len(each.image), each.image), reverse=True)
 
     def forget_snapshot(self, provider: str, image: str) -> None:
         """A snapshot is gone."""

@@ -15,7 +15,7 @@ from chanops.core.text import spoken
 from chanops.providers.base import Action, BadRequest, Can, Image, Machine, NotFound, Provider, State
 from chanops.services.jobs.rows import Attention
 from chanops.services.jobs.work import Late, Work
-from chanops.services.machines.clouds import Cloud, Clouds
+from chanops.services.machines.clouds import Cloud
 from chanops.services.machines.memory import Memory
 
 T = TypeVar("T")
@@ -32,14 +32,9 @@ class Tools:
     """What a workflow has in its hands."""
 
     work: Work
-    clouds: Clouds
+    cloud: Cloud  # the machine's account; it stays the same for this job, whatever a reload changes
     memory: Memory
     settings: Callable[[], Settings]
-
-    @property
-    def cloud(self) -> Cloud:
-        """The machine's account."""
-        return self.clouds.of(self.work.unit.provider)
 
     @property
     def provider(self) -> Provider:
@@ -78,15 +73,16 @@ class Tools:
         began = time.monotonic()
         return self.work.wait(name, timedelta(seconds=seconds), lambda than: find(than, began))
 
-    def refuse_protected(self) -> None:
-        """Raises where the machine may only be stopped: asked again just before it would be changed."""
-        if value_for(self.name, "protect", self.settings().machines) == STOP_ONLY:
-            raise Problem(f"is protected ({STOP_ONLY}): nothing was changed")
+    def refuse_protected(self, *also: str) -> None:
+        """Raises where the machine may only be stopped, by its name or another: asked again just before a change."""
+        for name in (self.name, *also):
+            if value_for(name, "protect", self.settings().machines) == STOP_ONLY:
+                raise Problem(f"is protected ({STOP_ONLY}): nothing was changed")
 
 
 def newest_action(tools: Tools) -> dict[str, int]:
     """What is stored before something is begun, so that what was begun can be told from what was there."""
-    found = tools.actions(time.monotonic() - 1.0)
+    found = tools.actions(time.monotonic())
     return {"newest": max((int(each.id) for each in found if each.id.isdecimal()), default=0)}
 
 
@@ -164,7 +160,9 @@ def here(tools: Tools, id: str, old: float = 0.0) -> Machine:
 def switch_off(tools: Tools, id: str) -> None:
     """Shut a machine down; where it does not go off in its time, cut its power."""
     if here(tools, id, FRESH).state == State.OFF:
+        tools.work.power = "is off"
         return
+    tools.work.power = ""
     tools.work.say("is shutting down")
     seconds = tools.cloud.settings.shutdown
     try:
@@ -181,6 +179,7 @@ def switch_off(tools: Tools, id: str) -> None:
                 "own pages, then ask again"
             ) from None
     tools.work.say("is off")
+    tools.work.power = "is off"
 
 
 def cut_power(tools: Tools, id: str, wait: str) -> None:
@@ -192,6 +191,7 @@ def cut_power(tools: Tools, id: str, wait: str) -> None:
 def switch_on(tools: Tools, id: str, step: str = "start") -> Machine:
     """Start a machine; the machine as it runs."""
     if here(tools, id, FRESH).state != State.RUNNING:
+        tools.work.power = ""
         tools.work.say("is starting")
         wait, seconds = f"running after {step}", tools.cloud.settings.create
         try:
@@ -205,7 +205,7 @@ def destroy(tools: Tools, id: str, sure: Callable[[], None]) -> None:
     """Destroy a machine; `sure` raises where it must not be, and is asked just before, each time."""
 
     def do() -> str:
-        tools.refuse_protected()
+        itself(tools, id)
         sure()
         with suppress(NotFound):
             tools.provider.destroy(id)
@@ -213,7 +213,24 @@ def destroy(tools: Tools, id: str, sure: Callable[[], None]) -> None:
 
     tools.work.say("is being destroyed")
     tools.work.act("destroy", do, lambda _: gone(tools, id), grace=SHORT)
+    tools.work.power = "is destroyed"
     tools.wait("gone", 5 * 60, lambda than, began: True if tools.machine(id, than, began) is None else None)
+
+
+def itself(tools: Tools, id: str) -> Machine | None:
+    """The machine as the cloud has it this moment, by its id; None where it is gone.
+
+    Raises Problem where it has another name than the one that was planned with, or is protected: it may have been
+    renamed in the cloud's own pages, and then another plan would be right.
+    """
+    try:
+        machine = tools.provider.machine(id)
+    except NotFound:
+        return None
+    tools.refuse_protected(machine.name)
+    if machine.name != tools.name:
+        raise Problem(f"(id {id}) is called {machine.name} now, and was kept: ask again by that name")
+    return machine
 
 
 def gone(tools: Tools, id: str) -> str | None:

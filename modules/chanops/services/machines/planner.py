@@ -11,7 +11,7 @@ from chanops.core.plan import Plan, Unit
 from chanops.core.sections import Settings
 from chanops.core.text import near, visible
 from chanops.core.words import Targets
-from chanops.providers.base import Image, Machine, Reserved, State
+from chanops.providers.base import Can, Image, Machine, Reserved, State
 from chanops.providers.hosts import HOSTS
 from chanops.services.machines.clouds import Clouds
 from chanops.services.machines.inventory import Inventory, look, one_each
@@ -19,7 +19,7 @@ from chanops.services.machines.memory import JOB_TAG, Memory
 from chanops.services.machines.moves import OURS, STOP_ONLY
 
 MOST_NAMED = 8
-STILL_ALLOWED = ("start", "stop")
+STILL_ALLOWED = ("start", "stop", "up")  # up makes and starts, and changes nothing of a machine that is there
 DESTROYS = ("down", "destroy", "restore")
 VERBS = {
     "down": "snapshots, checks and then destroys",
@@ -48,14 +48,19 @@ class Planner:
             raise Problem("; ".join([f"nothing matches {which}", *seen.troubles]))
         one_each(found, which)
         self.refuse(kind, found)
+        if kind in ("down", "snapshot"):
+            refuse_namesakes(found, seen)
         if kind == "rename":
             self.refuse_taken(found[0], str(options["new_name"]), seen)
         warnings = [*map(seen.nothing, missed), *seen.troubles]
         units = tuple(self.unit(kind, machine, options) for machine in found)
-        if kind in DESTROYS:
-            warnings += self.warnings(kind, found)
-        request = {"kind": kind, "which": str(which), "options": dict(options)}
-        return Plan(kind, title(kind, found, options), units, kind in DESTROYS, tuple(warnings), request)
+        destroyed = [each for each, unit in zip(found, units, strict=True) if not unit.facts.get("stops")]
+        destroys = kind in DESTROYS and bool(destroyed)
+        if destroys:
+            warnings += self.warnings(kind, destroyed)
+        accounts = {name: self.clouds.of(name).identity() for name in {each.provider for each in found}}
+        request = {"kind": kind, "which": str(which), "options": dict(options), "accounts": accounts}
+        return Plan(kind, title(kind, found, options), units, destroys, tuple(warnings), request)
 
     def refuse(self, kind: str, found: Sequence[Machine]) -> None:
         """Raises Problem where something may not be done with one of the machines, or with so many."""
@@ -83,7 +88,9 @@ class Planner:
     def unit(self, kind: str, machine: Machine, options: Mapping[str, Any]) -> Unit:
         """One machine, and what the workflow must know of it."""
         facts: dict[str, Any] = {}
-        if kind in ("down", "destroy"):
+        if kind == "down":
+            facts = {"price": machine.price, "region": machine.region, "stops": self.only_stops(machine)}
+        elif kind == "destroy":
             facts = {"price": machine.price, "region": machine.region}
         elif kind == "resize":
             size = self.size(machine, str(options["size"]), bool(options.get("disk")))
@@ -102,6 +109,12 @@ class Planner:
             add = [each for each in options["add"] if each not in here]
             facts = {"add": add, "remove": [each for each in options["remove"] if each in here]}
         return Unit(machine.name, machine.provider, machine.id, facts)
+
+    def only_stops(self, machine: Machine) -> bool:
+        """Whether `.down` only stops this machine: asked for, or a stopped one costs nothing."""
+        wanted = value_for(machine.name, "down", self.settings().machines)
+        charged = Can.CHARGES_WHEN_OFF in self.clouds.of(machine.provider).provider.can
+        return bool(wanted == "stop" or (not wanted and not charged))
 
     def size(self, machine: Machine, wanted: str, disk: bool) -> str:
         """A size that the machine can get. Raises Problem."""
@@ -166,6 +179,17 @@ class Planner:
         """A provider's reserved addresses; none where it has no such thing."""
         cloud = self.clouds.of(provider)
         return cloud.reserved.newer(cloud.recent())
+
+
+def refuse_namesakes(found: Sequence[Machine], seen: Inventory) -> None:
+    """Raises Problem where another machine has the same name: their snapshots could not be told apart."""
+    for machine in found:
+        same = [each.id for each in seen.machines if (each.name, each.provider) == (machine.name, machine.provider)]
+        if len(same) > 1:
+            raise Problem(
+                f"{len(same)} machines are called {machine.name} (ids {', '.join(same)}), and nobody could "
+                f"tell their snapshots apart: .rename id:{same[0]} NEW-NAME first"
+            )
 
 
 def check_options(kind: str, options: Mapping[str, Any]) -> None:
@@ -238,9 +262,12 @@ def question(plan: Plan, seen: Inventory) -> tuple[str, list[str]]:
     """
     by_id = {(each.provider, each.id): each for each in seen.machines}
     machines = [by_id.get((unit.provider, unit.id)) for unit in plan.units]
-    names = [described(each) for each in machines if each is not None]
+    stops = {(unit.provider, unit.id) for unit in plan.units if unit.facts.get("stops")}
+    names = [described(each) for each in machines if each is not None and (each.provider, each.id) not in stops]
+    stopped = [each.name for each in machines if each is not None and (each.provider, each.id) in stops]
     shown = names if len(names) <= MOST_NAMED else [*names[: MOST_NAMED - 1], f"{len(names) - MOST_NAMED + 1} more"]
     listed = shown[0] if len(shown) == 1 else f"{', '.join(shown[:-1])} and {shown[-1]}"
     warned = "".join(f"; {each}" for each in plan.warnings)
     image = f" with {plan.units[0].facts['image_name']}" if plan.kind == "restore" and len(names) == 1 else ""
-    return f"this {VERBS[plan.kind]} {listed}{image}{warned}", names if shown != names else []
+    only = f"; it only stops {', '.join(stopped)}" if stopped else ""
+    return f"this {VERBS[plan.kind]} {listed}{image}{only}{warned}", names if shown != names else []

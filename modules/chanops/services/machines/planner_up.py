@@ -55,7 +55,8 @@ class UpPlanner:
                 price += cost
         if not units:
             raise Problem("; ".join(warnings))
-        request = {"kind": "up", "which": ",".join(names), "options": {**options, "count": 1}}
+        accounts = {name: self.planner.clouds.of(name).identity() for name in there}
+        request = {"kind": "up", "which": ",".join(names), "options": {**options, "count": 1}, "accounts": accounts}
         return Plan("up", title(units, sources, price, warnings), tuple(units), False, tuple(warnings), request)
 
     def names(self, which: Targets, options: Mapping[str, Any]) -> list[str]:
@@ -142,6 +143,8 @@ class UpPlanner:
             found = replace(found, volumes=(), reserved=())
         found = self.configured(like or name, found)
         said: dict[str, Any] = {key: str(options[key]) for key in ("size", "region", "image") if options.get(key)}
+        if found.region and said.get("region", found.region) != found.region:
+            found = replace(found, volumes=(), network="")  # they are where they are
         found = replace(found, **said)
         if options.get("tag"):
             found = replace(found, tags=tuple(dict.fromkeys([*found.tags, *str(options["tag"]).split(",")])))
@@ -150,6 +153,12 @@ class UpPlanner:
         if "image" in said:
             return found, None
         newest = self.planner.snapshots_of(account, like or name)
+        own = memory.own(account, like or name)
+        if own and own[0].image not in {each.id for each in newest}:
+            raise Problem(
+                f"the newest snapshot of {like or name}, {own[0].name}, is not listed as good: it was deleted, or the "
+                "cloud is slow; wait, or say image=… to take another"
+            )
         if newest:
             return replace(found, image=newest[0].id), newest[0]
         if not found.image:
@@ -184,13 +193,13 @@ class UpPlanner:
         if not wanted.is_relative_to(self.folder.resolve()):
             raise Problem(f"script must be a file below the configuration's folder, not {visible(path)[:80]}")
         try:
+            if not wanted.is_file() or wanted.stat().st_size > LONGEST_SCRIPT:
+                raise Problem(f"script {visible(path)[:80]} is no file of at most {LONGEST_SCRIPT} bytes")
             text = wanted.read_text(encoding="utf-8")
         except (OSError, ValueError) as error:
             raise Problem(f"script {visible(path)[:80]}: {getattr(error, 'strerror', None) or 'not UTF-8'}") from None
         if not text.startswith(SCRIPTS):
             raise Problem(f"script {visible(path)[:80]} is none: it must begin with #! or #cloud-config")
-        if len(text.encode()) > LONGEST_SCRIPT:
-            raise Problem(f"script {visible(path)[:80]} has more than {LONGEST_SCRIPT} bytes")
         return text
 
     def checked(self, name: str, provider: Provider, wanted: Specification, image: Image | None) -> tuple[Size, Image]:

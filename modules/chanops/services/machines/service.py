@@ -18,7 +18,7 @@ from chanops.services.audit import person
 from chanops.services.database import NotStored
 from chanops.services.jobs.engine import Workflow
 from chanops.services.jobs.jobs import Jobs
-from chanops.services.jobs.rows import Is
+from chanops.services.jobs.rows import Attention, Is
 from chanops.services.jobs.work import Work
 from chanops.services.machines import changes
 from chanops.services.machines.clouds import Cloud, Clouds
@@ -27,7 +27,7 @@ from chanops.services.machines.down import destroy_only, down
 from chanops.services.machines.inventory import Inventory, look
 from chanops.services.machines.memory import Memory
 from chanops.services.machines.moves import OURS, Tools
-from chanops.services.machines.planner import Planner, nearest_of, question
+from chanops.services.machines.planner import STILL_ALLOWED, Planner, nearest_of, question
 from chanops.services.machines.planner_up import UpPlanner
 from chanops.services.machines.up import up
 
@@ -77,8 +77,9 @@ class Machines:
             return [f"would: {plan.title}" + (f" · {shown}" if shown else ""), *names]
         with self.refusals_noted(said):
             if not plan.destroys:
-                return [self.jobs.submit(plan, said)]
-            self.jobs.audit.write("asked", person(said), plan.text)
+                told = "" if kind == "up" else "".join(f"; {each}" for each in plan.warnings)
+                return [self.jobs.submit(plan, said, told)]
+            self.jobs.audit.write("asked", person(said), plan.shown)
             again = partial(self.carry_out, plan, kind, which, options, said)
             return [self.confirmations.ask(shown, again, said), *names]
 
@@ -171,13 +172,29 @@ class Machines:
 def workflows(clouds: Clouds, memory: Memory, settings: Callable[[], Settings]) -> dict[str, Workflow]:
     """What is done for each kind of plan."""
 
-    def bound(flow: Callable[[Tools], str]) -> Workflow:
+    def bound(kind: str, flow: Callable[[Tools], str]) -> Workflow:
         def run(work: Work) -> str:
+            tools = Tools(work, cloud_of(work, clouds), memory, settings)
+            if kind not in STILL_ALLOWED and work.last("destroy") is None:
+                tools.refuse_protected()
             try:
-                return flow(Tools(work, clouds, memory, settings))
+                return flow(tools)
             finally:
-                clouds.of(work.unit.provider).changed()
+                tools.cloud.changed()
 
         return run
 
-    return {kind: bound(flow) for kind, flow in WORKFLOWS.items()}
+    return {kind: bound(kind, flow) for kind, flow in WORKFLOWS.items()}
+
+
+def cloud_of(work: Work, clouds: Clouds) -> Cloud:
+    """The account that a machine was planned with. Raises Attention where it is not to be had any more."""
+    name = work.unit.provider
+    cloud = clouds.by_name.get(name)
+    kept = f"nothing more was done, after: {work.told or 'nothing'}"
+    if cloud is None:
+        raise Attention(f"there is no [provider:{name}] any more; {kept}: configure it again, then .again {work.job}")
+    planned = work.plan.request.get("accounts", {}).get(name, "")
+    if planned and planned != work.patiently(cloud.identity):
+        raise Attention(f"[provider:{name}] is another account than it was; {kept}: look at the old one's machines")
+    return cloud

@@ -87,15 +87,24 @@ def checked(tools: Tools, machine: Machine, name: str, than: float) -> Image | N
 
 
 def prune(tools: Tools) -> int:
-    """Delete our own snapshots of a machine beyond those that are kept; how many."""
-    listed_now = {each.id for each in tools.work.patiently(lambda: tools.snapshots(time.monotonic() - FRESH))}
-    own = [each for each in tools.memory.own(tools.provider.name, tools.name) if each.image in listed_now]
+    """Delete our own snapshots of a machine beyond those that are kept, never one of this job's; how many.
+
+    What cannot be deleted is told on the job's page and stays: the machine's part is done all the same.
+    """
     count = 0
+    try:
+        listed_now = {each.id for each in tools.work.patiently(lambda: tools.snapshots(time.monotonic() - FRESH))}
+    except (ProviderError, Attention) as error:
+        tools.work.say(f"its old snapshots were not looked at: {error}")
+        return 0
+    own = [each for each in tools.memory.own(tools.provider.name, tools.name) if each.image in listed_now]
     for old in own[max(1, tools.cloud.settings.keep) :]:
+        if old.job == tools.work.job:
+            continue
         try:
             do = partial(delete_image, tools, old.image)
             tools.work.act(f"prune {old.image}", do, lambda _: None, grace=0)
-        except ProviderError as error:
+        except (ProviderError, Attention, Late) as error:
             tools.work.say(f"its old snapshot {old.name} could not be deleted: {error}")
             continue
         tools.memory.forget_snapshot(tools.provider.name, old.image)
