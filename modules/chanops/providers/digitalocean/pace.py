@@ -6,7 +6,8 @@ from collections import deque
 
 from chanops.providers.base import RateLimited
 
-MINUTE, HOUR, HOURLY = 60.0, 3600.0, 4900
+# A little longer than the cloud's own, since a request reaches it some time after its turn was taken.
+MINUTE, HOUR, HOURLY = 63.0, 3610.0, 4900
 LONGEST_WAIT = 15.0  # seconds that are waited in here, where no cancelling is heard; for longer waits there is an error
 SLICE = 1.0
 

@@ -14,6 +14,7 @@ from chanops.providers.base import Action, Can, Image, Machine, Provider, Provid
 
 T = TypeVar("T")
 RECENT = 2.0  # seconds: a list that old is shown without asking again
+MANY = 25  # who wait for one view: with so many, it is looked at half as often
 SLICE = 0.5  # seconds after which a wait asks whether it is still wanted
 SOON, LATER = 30.0, 120.0  # seconds: waits this old look less often
 FACTORS = (1.0, 2.5, 6.0)
@@ -29,25 +30,30 @@ class View(Generic[T]):
         self.taken_at = self.failed_at = float("-inf")
         self.error: ProviderError
         self.fetching = False
-        self.fetches = 0
+        self.fetches = self.waiting = 0
 
     def newer(self, than: float, interval: float = 0.0, check: Callable[[], None] = lambda: None) -> T:
         """The list as it was at some time after `than` (time.monotonic()).
 
-        It is fetched not sooner than `interval` seconds after the last time; `check` may raise to end the wait.
+        It is fetched not sooner than `interval` seconds after the last time, and later where many wait: they have
+        other requests to send. `check` may raise to end the wait.
         """
         with self.change:
-            while self.taken_at < than:
-                check()
-                if self.failed_at >= than:
-                    raise self.error
-                due = max(self.taken_at, self.failed_at) + interval
-                wait = SLICE if self.fetching else due - time.monotonic()
-                if wait > 0:
-                    self.change.wait(min(wait, SLICE))
-                    continue
-                self.fetch_now()
-            return self.value
+            self.waiting += 1
+            try:
+                while self.taken_at < than:
+                    check()
+                    if self.failed_at >= than:
+                        raise self.error
+                    due = max(self.taken_at, self.failed_at) + interval * (1 + self.waiting / MANY)
+                    wait = SLICE if self.fetching else due - time.monotonic()
+                    if wait > 0:
+                        self.change.wait(min(wait, SLICE))
+                    else:
+                        self.fetch_now()
+                return self.value
+            finally:
+                self.waiting -= 1
 
     def fetch_now(self) -> None:
         """Fetch, without the lock; whoever waits sees what came of it."""

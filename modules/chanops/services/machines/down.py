@@ -85,6 +85,6 @@ def destroy_only(tools: Tools) -> str:
     id = tools.work.unit.id
     if tools.work.last("destroy") is None:
         remember(tools, id)
-    destroy(tools, id, lambda: None)
+    destroy(tools, id, lambda: itself(tools, id))
     tools.memory.forget(tools.provider.name, tools.name)
     return f"is destroyed, saves {an_hour(float(tools.work.fact('price', 0.0)))}"

@@ -21,7 +21,7 @@ from chanops.services.machines.memory import Memory
 T = TypeVar("T")
 FRESH = 3.0  # seconds: how old a view may be on which a machine is destroyed
 RECENT = 30.0  # seconds: how old a view of what seldom changes may be
-AT_ONCE = 0.3  # seconds between two looks that cannot wait: many who need one then share it
+AT_ONCE = 0.1  # seconds between two looks that cannot wait: many who need one then share it
 SHORT = 5.0  # seconds of grace for what may be asked twice without harm
 OURS = re.compile(r"(?P<machine>.+)-(?P<at>[0-9]{8}T[0-9]{6}Z)-j(?P<job>[0-9]+)\Z")
 STOP_ONLY = "stop-only"
@@ -201,11 +201,10 @@ def switch_on(tools: Tools, id: str, step: str = "start") -> Machine:
     return here(tools, id)
 
 
-def destroy(tools: Tools, id: str, sure: Callable[[], None]) -> None:
-    """Destroy a machine; `sure` raises where it must not be, and is asked just before, each time."""
+def destroy(tools: Tools, id: str, sure: Callable[[], object]) -> None:
+    """Destroy a machine; `sure` looks at it and raises where it must be kept: it is asked just before, each time."""
 
     def do() -> str:
-        itself(tools, id)
         sure()
         with suppress(NotFound):
             tools.provider.destroy(id)
