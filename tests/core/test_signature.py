@@ -376,3 +376,16 @@ def test_a_flag_is_a_flag_only_before_what_takes_the_rest_of_the_line():
 def test_a_flag_is_shown_as_it_is_typed():
     assert signature_of(tag).usage == "WHICH [TAGS…] [-n]"
     assert signature_of(send).usage == "[-n] TEXT…"
+
+
+@pytest.mark.parametrize(
+    ("function", "typed", "said"),
+    [
+        (several, "1 2 totl=3", "there is no totl=; did you mean total=?"),
+        (move, "a thrid=4", "there is no thrid=; did you mean third=?"),
+        (several, "1 x=3", "numbers must be a whole number"),
+    ],
+)
+def test_a_mistyped_option_is_answered_with_the_right_one(function, typed, said):
+    with pytest.raises(Problem, match=said.replace("?", r"\?")):
+        signature_of(function).bind(typed)

@@ -7,7 +7,7 @@ from itertools import takewhile
 from typing import Any, get_args, get_type_hints
 
 from chanops.core.errors import Problem
-from chanops.core.text import visible
+from chanops.core.text import near, visible
 from chanops.core.words import OPTION, Rest, Word, converter, flag_of, next_word, past_spaces, quoted_piece
 
 
@@ -113,11 +113,23 @@ class Signature:
             raise Problem(f"{visible(word.value)[:60]!r} is one word too many")
         if slot.name in given:
             raise Problem(f"{slot.name} is given twice")
-        value = slot.value(word.value.partition("=")[2] if named else word.value)
+        try:
+            value = slot.value(word.value.partition("=")[2] if named else word.value)
+        except Problem:
+            self.refuse_mistyped(word)
+            raise
         if slot.several:
             several.append(value)
         else:
             given[slot.name] = value
+
+    def refuse_mistyped(self, word: Word) -> None:
+        """Raises Problem where a word that does not fit looks like the name of an option, nearly."""
+        found = OPTION.match(word.value)
+        options = [each.name for each in self.typed if not each.required and not each.several and not each.flag]
+        nearest = near(found[1], options) if found and found[1] not in options else ""
+        if found and nearest:
+            raise Problem(f"there is no {found[1]}=; did you mean {nearest}=?")
 
     def arguments(self, given: dict[str, Any], several: list[Any]) -> tuple[list[Any], dict[str, Any]]:
         """Positional and named values; raises where something required is missing."""

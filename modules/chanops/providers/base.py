@@ -33,7 +33,6 @@ class Can(StrEnum):
     RESERVED_ADDRESSES = "point reserved addresses at machines"
     DNS = "serve DNS records"
     PRICES = "say what things cost"
-    MACHINES = "make and change machines"
 
 
 @dataclass(frozen=True)
@@ -191,10 +190,6 @@ class Unreachable(ProviderError):
 
 class OutcomeUnknown(ProviderError):
     """A change was asked for and no answer came: it may have been done. Never asked again before looking."""
-
-
-class Unsupported(ProviderError):
-    """This cloud cannot do that."""
 
 
 class Questions(Protocol):

@@ -11,4 +11,4 @@ from chanops.providers.digitalocean.changes import Changes
 class DigitalOcean(Changes):
     """One account."""
 
-    can = frozenset({Can.MACHINES, Can.CHARGES_WHEN_OFF, Can.HARD_STOP, Can.RESERVED_ADDRESSES, Can.DNS, Can.PRICES})
+    can = frozenset({Can.CHARGES_WHEN_OFF, Can.HARD_STOP, Can.RESERVED_ADDRESSES, Can.DNS, Can.PRICES})
