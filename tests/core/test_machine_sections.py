@@ -45,7 +45,7 @@ def read(sections):
         ({"machine:web": {"protect": "all"}}, "[machine:web] protect: should be '' or 'stop-only'"),
         ({"machine:web": {"down": "destroy"}}, "[machine:web] down: should be '', 'snapshot' or 'stop'"),
         ({"machine:web": {"size": "two words"}}, "[machine:web] size: must be one word"),
-        ({"machine:web": {"user": ""}}, "[machine:web] user: must be one word"),
+        ({"machine:web": {"user": "two words"}}, "[machine:web] user: must be one word"),
         ({"machine:web": {"dns": "a\nb"}}, "[machine:web] dns: must not hold characters that nobody sees"),
         ({"host:a b": HOST}, "[host:a b]: its name must be letters"),
         ({"host:backup": {}}, "[host:backup] address is missing"),
@@ -100,7 +100,7 @@ def test_a_machine_s_own_section_comes_first_and_then_the_longest_pattern():
         ("db", "size", "s-1"),
         ("db", "protect", ""),
         ("db", "tags", ("all",)),
-        ("db", "user", "root"),
+        ("db", "user", ""),
         ("WEB-2", "size", "s-1"),
     ],
 )

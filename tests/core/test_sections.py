@@ -30,14 +30,26 @@ TITLES = {
     "provider": "provider:do",
     "machine": "machine:web-*",
     "host": "host:backup",
+    "ssh": "ssh",
+    "key": "key:alice",
 }
 REQUIRED = {
     "provider:do": {"kind": "digitalocean", "token": "dop_v1_0123456789"},
     "host:backup": {"address": "backup.example.org"},
+    "key:alice": {
+        "public": "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIG/G9I03OLwT+p8LyXonI6BE+m4xbzH5ag7C6bBpeTqA alice@laptop"
+    },
 }
 CLASSES = SINGLE | NAMED
 KEYS = [(kind, key.name) for kind, cls in CLASSES.items() for key in keys_of(cls)]
-FLAGS = [("network", "tls"), ("channel", "links"), ("channel", "feed"), ("web", "machines")]
+FLAGS = [
+    ("network", "tls"),
+    ("channel", "links"),
+    ("channel", "feed"),
+    ("web", "machines"),
+    ("machine", "ssh"),
+    ("ssh", "agent"),
+]
 NUMBERS = [
     ("bot", "workers"),
     ("network", "port"),
@@ -311,8 +323,8 @@ def test_what_is_no_section_of_ours_is_left_for_plugins(name):
         (
             "zzzzzz",
             "[zzzzzz]: there is no such section; "
-            "there are [bot], [web], [feed], [jobs], [roles], [network:], [channel:], [provider:], [machine:], "
-            "[host:], [weather]",
+            "there are [bot], [web], [feed], [jobs], [ssh], [roles], [network:], [channel:], [provider:], [machine:], "
+            "[host:], [key:], [weather]",
         ),
     ],
 )

@@ -18,6 +18,7 @@ NAMES = {
     "provider": "provider:do",
     "machine": "machine:scraper-*",
     "host": "host:backup",
+    "key": "key:alice",
 }
 FIRST_VALUES = {
     ("network", "host"): "irc.example.net",
@@ -28,6 +29,7 @@ FIRST_VALUES = {
     ("machine", "region"): "fra1",
     ("machine", "image"): "debian-13-x64",
     ("host", "address"): "backup.example.org",
+    ("key", "public"): "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIG/G9I03OLwT+p8LyXonI6BE+m4xbzH5ag7C6bBpeTqA alice@laptop",
 }
 ROLES = """\
 # Who may do what: ROLE = accounts, separated by spaces. Accounts are those of the network's services, never
@@ -44,7 +46,7 @@ def example(plugins: Mapping[str, type]) -> str:
     named = {kind: section(NAMES[kind], kind, cls) for kind, cls in NAMED.items()}
     others = [section(name, name, cls) for name, cls in plugins.items()]
     talk = [single["bot"], named["network"], named["channel"], single["web"], single["feed"], ROLES]
-    ours = [*talk, named["provider"], named["machine"], named["host"], single["jobs"]]
+    ours = [*talk, named["provider"], named["machine"], named["host"], single["ssh"], named["key"], single["jobs"]]
     return "\n".join([HEAD, *ours, *others])
 
 

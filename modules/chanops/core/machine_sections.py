@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from chanops.core.address import parts
 from chanops.core.errors import Problem
-from chanops.core.settings import Host, Line, OneWord, Seconds, Secret, WebRoot, WordOrNothing, Words, section
+from chanops.core.settings import Host, Line, Seconds, Secret, WebRoot, WordOrNothing, Words, section
 from chanops.core.text import visible
 
 NO_SECRET = Secret("")
@@ -76,8 +76,14 @@ class MachineSettings:
     """Its tags."""
     script: str = ""
     """A file with what is to run at its first start (user data)."""
-    user: OneWord = "root"
-    """Who logs in there."""
+    user: WordOrNothing = ""
+    """Who logs in there; empty is [ssh] user."""
+    port: int = 22
+    """Where SSH listens."""
+    jump: WordOrNothing = ""
+    """The [host:NAME] through which it is reached; empty is [ssh] jump."""
+    ssh: bool = True
+    """Whether .up waits until it answers SSH, with the host key that it was given."""
     protect: Literal["", "stop-only"] = ""
     """stop-only: it may be stopped and started, and nothing else, whoever asks."""
     down: Literal["", "snapshot", "stop"] = ""
@@ -96,8 +102,10 @@ class HostSettings:
     """Its name or address."""
     port: int = 22
     """Where SSH listens."""
-    user: OneWord = "root"
-    """Who logs in there."""
+    user: WordOrNothing = ""
+    """Who logs in there; empty is [ssh] user."""
+    jump: WordOrNothing = ""
+    """The [host:NAME] through which it is reached."""
     tags: Words = ()
     """Its tags."""
 
@@ -150,6 +158,7 @@ def check_machine(name: str, machine: MachineSettings, providers: Mapping[str, P
         raise Problem(f"[machine:{visible(name)}]: a name is {NAME_RULE}; * and ? make it a pattern")
     if machine.provider and machine.provider not in providers:
         raise Problem(f"[machine:{name}] provider: there is no [provider:{machine.provider}]")
+    between(f"[machine:{name}] port", machine.port, 1, 65535)
 
 
 def between(what: str, value: float, least: float, most: float) -> None:

@@ -17,6 +17,11 @@ class Unit:
     facts: Mapping[str, Any] = field(default_factory=dict)
 
     @property
+    def shares(self) -> bool:
+        """Whether others may work on the machine meanwhile, as long as they share it too."""
+        return bool(self.facts.get("shares"))
+
+    @property
     def keys(self) -> tuple[str, ...]:
         """By what it is locked: no other job may hold its name or its id."""
         by_name = f"{self.provider}/{self.name}"
@@ -52,6 +57,8 @@ class Plan:
             order = unit[3].get("order", {})
             if order.get("script"):
                 order["script"] = hashlib.sha256(order["script"].encode()).hexdigest()
+        if found[5].get("script"):
+            found[5]["script"] = hashlib.sha256(found[5]["script"].encode()).hexdigest()
         return json.dumps(found, sort_keys=True)
 
     @staticmethod

@@ -32,6 +32,7 @@ from chanops.core.settings import (
     section,
     split,
 )
+from chanops.core.ssh_sections import SSH_NAMED, SSH_SINGLE, KeySettings, SshSettings, check_ssh
 from chanops.core.text import near, visible
 
 
@@ -141,6 +142,8 @@ class Settings:
     providers: Mapping[str, ProviderSettings] = field(default_factory=dict)
     machines: Mapping[str, MachineSettings] = field(default_factory=dict)
     hosts: Mapping[str, HostSettings] = field(default_factory=dict)
+    ssh: SshSettings = field(default_factory=SshSettings)
+    keys: Mapping[str, KeySettings] = field(default_factory=dict)
     roles: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     others: Mapping[str, Mapping[str, str]] = field(default_factory=dict, repr=False)  # may hold secrets
 
@@ -151,8 +154,8 @@ class Settings:
         return self.channels.get(f"{network}/{name}") or self.channels.get(name) or USUAL
 
 
-SINGLE = {"bot": BotSettings, "web": WebSettings, "feed": FeedSettings, **MACHINE_SINGLE}
-NAMED = {"network": NetworkSettings, "channel": ChannelSettings, **MACHINE_NAMED}
+SINGLE = {"bot": BotSettings, "web": WebSettings, "feed": FeedSettings, **MACHINE_SINGLE, **SSH_SINGLE}
+NAMED = {"network": NetworkSettings, "channel": ChannelSettings, **MACHINE_NAMED, **SSH_NAMED}
 
 
 def settings_from(sections: Mapping[str, Mapping[str, str]], reveal: Reveal) -> Settings:
@@ -195,6 +198,7 @@ def check_together(settings: Settings) -> None:
         raise Problem("[feed] items must be from 1 to 1000")
     check_channels(settings)
     check_machines(settings.providers, settings.machines, settings.hosts, settings.jobs)
+    check_ssh(settings.ssh, settings.keys, settings.hosts, settings.machines)
 
 
 def check_channels(settings: Settings) -> None:

@@ -8,7 +8,9 @@ from typing import Any, get_args, get_type_hints
 
 from chanops.core.errors import Problem
 from chanops.core.text import near, visible
-from chanops.core.words import OPTION, Rest, Word, converter, flag_of, next_word, past_spaces, quoted_piece
+from chanops.core.words import OPTION, Arguments, Rest, Word, converter, flag_of, next_word, past_spaces, quoted_piece
+
+LEAST_NEAR = 4  # letters of a word that is taken for a mistyped option, where it may be a variable of a shell's
 
 
 @dataclass(frozen=True)
@@ -23,13 +25,19 @@ class Parameter:
     named_only: bool = False
     default: Any = None
     flag: str = ""
+    raw: bool = False  # its quotes are its own business
+
+    @property
+    def word(self) -> str:
+        """Its name as it is typed: stop_after is stop-after, and as_ is as, which Python keeps for itself."""
+        return self.name.rstrip("_").replace("_", "-")
 
     @property
     def shown(self) -> str:
         """As the usage line has it: NAME, [NAME], NAME…, [-n]."""
         if self.flag:
             return f"[{self.flag}]"
-        name = self.name.upper().replace("_", "-") + ("…" if self.several or self.rest else "")
+        name = self.word.upper() + ("…" if self.several or self.rest else "")
         return name if self.required else f"[{name}]"
 
     def value(self, word: str) -> Any:
@@ -37,7 +45,7 @@ class Parameter:
         try:
             return self.convert(word)
         except Problem as mend:
-            raise Problem(f"{self.name} must be {mend}, not {visible(word)[:60]!r}") from None
+            raise Problem(f"{self.word} must be {mend}, not {visible(word)[:60]!r}") from None
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,11 +59,7 @@ class Signature:
     def usage(self) -> str:
         """The parameters of a command as its usage line has them."""
         positional = [each for each in self.typed if each.required or each.several or each is self.last_rest]
-        options = [
-            each.shown if each.flag else f"[{each.name.replace('_', '-')}=…]"
-            for each in self.typed
-            if each not in positional
-        ]
+        options = [each.shown if each.flag else f"[{each.word}=…]" for each in self.typed if each not in positional]
         return " ".join(self.in_order([each.shown for each in positional], options))
 
     @property
@@ -81,8 +85,9 @@ class Signature:
             option = self.option(text, position)
             slot = option or self.next_slot(given)
             if slot is not None and slot.rest and option is None:
-                rest = unquoted(text[position:].rstrip(" "))
-                given[slot.name] = slot.value(rest)
+                self.refuse_nearly(text, position)
+                rest = text[position:].rstrip(" ")
+                given[slot.name] = slot.value(rest if slot.raw else unquoted(rest))
                 break
             word = next_word(text, position)
             position = word.end
@@ -92,8 +97,8 @@ class Signature:
     def option(self, text: str, position: int) -> Parameter | None:
         """The parameter that `name=value` names there; only one with a default can be named."""
         found = OPTION.match(text, position)
-        name = found[1].replace("-", "_") if found else ""
-        return next((each for each in self.typed if each.name == name and not each.required and not each.several), None)
+        word = found[1].replace("_", "-") if found else ""
+        return next((each for each in self.typed if each.word == word and not each.required and not each.several), None)
 
     def flag(self, text: str, position: int) -> Parameter | None:
         """The parameter that a word such as -n there switches on."""
@@ -112,7 +117,7 @@ class Signature:
         if slot is None:
             raise Problem(f"{visible(word.value)[:60]!r} is one word too many")
         if slot.name in given:
-            raise Problem(f"{slot.name} is given twice")
+            raise Problem(f"{slot.word} is given twice")
         try:
             value = slot.value(word.value.partition("=")[2] if named else word.value)
         except Problem:
@@ -123,10 +128,16 @@ class Signature:
         else:
             given[slot.name] = value
 
+    def refuse_nearly(self, text: str, position: int) -> None:
+        """Raises Problem where the rest of a line begins with what is nearly an option, in small letters."""
+        found = OPTION.match(text, position)
+        if found and found[1].islower() and len(found[1]) >= LEAST_NEAR:
+            self.refuse_mistyped(Word(found[0], False, found.start(), found.end()))
+
     def refuse_mistyped(self, word: Word) -> None:
         """Raises Problem where a word that does not fit looks like the name of an option, nearly."""
         found = OPTION.match(word.value)
-        options = [each.name for each in self.typed if not each.required and not each.several and not each.flag]
+        options = [each.word for each in self.typed if not each.required and not each.several and not each.flag]
         nearest = near(found[1], options) if found and found[1] not in options else ""
         if found and nearest:
             raise Problem(f"there is no {found[1]}=; did you mean {nearest}=?")
@@ -135,7 +146,7 @@ class Signature:
         """Positional and named values; raises where something required is missing."""
         for each in self.typed:
             if each.required and each.name not in given:
-                raise Problem(f"{each.name} is missing")
+                raise Problem(f"{each.word} is missing")
         if several:
             before = takewhile(lambda each: not each.several, self.typed)
             return [*[given.pop(each.name) for each in before], *several], given
@@ -183,13 +194,14 @@ def parameter(function: str, each: inspect.Parameter, wanted: Any) -> Parameter:
         )
     if each.kind is each.POSITIONAL_ONLY:
         raise Problem(f"{function}: {each.name} stands before a /; take that away, so that it can be given by name")
-    rest = wanted == Rest or Rest in get_args(wanted)
+    raw = wanted == Arguments
+    rest = raw or wanted == Rest or Rest in get_args(wanted)
     several = each.kind is each.VAR_POSITIONAL
     named_only = each.kind is each.KEYWORD_ONLY
     required = each.default is each.empty and not several
     default = None if each.default is each.empty else each.default
     flag = flag_of(wanted)
-    return Parameter(each.name, convert, required, several, rest, named_only, default, flag.word if flag else "")
+    return Parameter(each.name, convert, required, several, rest, named_only, default, flag.word if flag else "", raw)
 
 
 def check_order(function: str, typed: list[Parameter]) -> None:

@@ -40,6 +40,7 @@ class Flag:
 
 Url = Annotated[str, Kind("url")]
 Rest = Annotated[str, Kind("rest")]
+Arguments = Annotated[list[str], Kind("arguments")]
 
 
 @dataclass(frozen=True)
@@ -120,6 +121,16 @@ def quoted_piece(text: str, position: int) -> tuple[str, int]:
     raise Problem(f"the quote {quote} in {visible(text[position : position + 20])} is not closed: type another {quote}")
 
 
+def arguments(text: str) -> list[str]:
+    """All words of a text: what stands in quotes is one word, and no word is an option."""
+    found, position = list[str](), 0
+    while (position := past_spaces(text, position)) < len(text):
+        word = next_word(text, position)
+        found.append(word.value)
+        position = word.end
+    return found
+
+
 def whole_number(word: str) -> int:
     """An int; only the digits 0 to 9 count as digits."""
     if WHOLE_NUMBER.match(word):
@@ -179,6 +190,7 @@ CONVERTERS: dict[Any, Callable[[str], Any]] = {
     Targets: targets,
     Url: web_address,
     Rest: str,
+    Arguments: arguments,
 }
 
 
