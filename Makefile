@@ -2,9 +2,11 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-APT := ngircd inspircd atheme-services openssl chromium
+BENCH_SSH := build/bench-ssh
+PEERS := asyncssh ssh2-python parallel-ssh fabric ansible-core
+APT := ngircd inspircd atheme-services openssl chromium openssh-server openssh-client
 
-.PHONY: demo test lint bench bench-jobs crash servers clean
+.PHONY: demo test lint bench bench-jobs bench-ssh crash servers clean
 
 demo: $(VENV)/ready-to-run
 	@$(BIN)/chanops demo
@@ -22,11 +24,16 @@ bench: $(VENV)/ready-to-run
 bench-jobs: $(VENV)/ready-to-run
 	$(BIN)/python -m benchmarks.jobs $(ARGS)
 
+# Beside the other ways to run a command on many hosts, which live in an environment of their own.
+bench-ssh: $(BENCH_SSH)/ready
+	@.ci/servers gcc libc6-dev libssh-dev openssh-server openssh-client
+	$(BENCH_SSH)/bin/python -m benchmarks.ssh $(ARGS)
+
 # Thousands of kills at random instants, judged by the simulated cloud's own record.
 crash: $(VENV)/ready-to-test
 	$(BIN)/python -m tests.crash $(ARGS)
 
-# The real IRC servers of the tests. Without root, or elsewhere than Debian, their tests skip and say why.
+# The real servers of the tests. Without root, or elsewhere than Debian, their tests skip and say why.
 servers:
 	@.ci/servers $(APT)
 
@@ -42,6 +49,14 @@ $(VENV)/ready-to-test: setup.cfg pyproject.toml | $(VENV)/bin/python
 	@echo "setting up $(VENV) with what the tests need …"
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[test,lint]'
 	@touch $@ $(VENV)/ready-to-run
+
+$(BENCH_SSH)/ready: setup.cfg pyproject.toml
+	@echo "setting up $(BENCH_SSH) with those that are measured …"
+	@$(PYTHON) -m venv $(BENCH_SSH)
+	@$(BENCH_SSH)/bin/python -m pip install --quiet --disable-pip-version-check --editable .
+	@for peer in $(PEERS); do \
+		$(BENCH_SSH)/bin/python -m pip install --quiet --disable-pip-version-check $$peer || echo "without $$peer"; done
+	@touch $@
 
 clean:
 	rm -rf $(VENV) build dist modules/*.egg-info .mypy_cache .ruff_cache .pytest_cache
