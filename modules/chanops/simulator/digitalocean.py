@@ -1,20 +1,36 @@
 """The demo's DigitalOcean: a small cloud with the real one's API, on loopback, for the bot and any other client."""
 
 from types import TracebackType
+from typing import Protocol
 
 from chanops.simulator.do_faults import Fault
 from chanops.simulator.do_http import Listener
 from chanops.simulator.do_records import Delays, Event, Limits, Request
 from chanops.simulator.do_service import Service
+from chanops.simulator.do_store import Ground, Store
 from chanops.simulator.do_world import World
 
 __all__ = ["CloudServer", "Delays", "Event", "Fault", "Limits", "Request", "World"]
 
 
+class Machines(Ground, Protocol):
+    """What has the droplets answer SSH: chanops.simulator.ssh_cloud.Ssh, which is read only by those who want it."""
+
+    def possible(self) -> bool:
+        """Whether this system can do it."""
+
+    def start(self, store: Store) -> None:
+        """Have those that run answer."""
+
+    def stop(self) -> None:
+        """Answer nobody."""
+
+
 class CloudServer:
     """A DigitalOcean in threads of its own; it may be started and stopped from any other, and again.
 
-    The world stays when the server stops: a client sees an outage.
+    The world stays when the server stops: a client sees an outage. With `ssh=Ssh()` the droplets are machines that
+    can be logged into, at loopback addresses; where the system has no such addresses, they stay mere records.
     """
 
     def __init__(
@@ -25,9 +41,11 @@ class CloudServer:
         seed: int | None = None,
         limits: Limits | None = None,
         host: str = "127.0.0.1",
+        ssh: Machines | None = None,
     ) -> None:
         self.token = token
-        self.world = World(delays or Delays.realistic(), seed)
+        self.ssh = ssh if ssh is not None and ssh.possible() else None
+        self.world = World(delays or Delays.realistic(), seed, self.ssh)
         self._service = Service(self.world, token, limits or Limits())
         self._asked = (host, port)
         self._listener: Listener | None = None
@@ -63,12 +81,16 @@ class CloudServer:
         if self._listener is not None:
             raise RuntimeError("the cloud server is started already")
         self._listener = Listener(self._asked, self._service)
+        if self.ssh is not None:
+            self.ssh.start(self.world)
 
     def stop(self) -> None:
         """Close every connection, also those that hang; nothing when it is not started."""
         if self._listener is not None:
             self._listener.stop()
             self._listener = None
+            if self.ssh is not None:
+                self.ssh.stop()
 
     def __enter__(self) -> "CloudServer":
         self.start()

@@ -35,7 +35,7 @@ class Delays:
     """How long things take, in seconds, each times `scale`; `snapshot_per_gb` is for each used GB of the disk.
 
     `listing` passes between a snapshot's end and its place in the lists; `status_lag` is how long a droplet that
-    went off still shows "active".
+    went off still shows "active". Where droplets answer SSH, they do so `boot` seconds after they came up.
     """
 
     create: float = 2.0
@@ -52,6 +52,7 @@ class Delays:
     destroy: float = 0.5
     listing: float = 0.0
     status_lag: float = 0.2
+    boot: float = 1.5
     scale: float = 1.0
 
     @classmethod
@@ -126,7 +127,7 @@ class Action:
 
 @dataclass(frozen=True)
 class Image:
-    """A public image, or a snapshot of the droplet `droplet_id`; sizes in GB."""
+    """A public image, or a snapshot of the droplet `droplet_id`; sizes in GB; `disk` is what is on it, if anything."""
 
     id: int
     name: str
@@ -143,6 +144,7 @@ class Image:
     description: str = ""
     droplet_id: int | None = None
     application: bool = False
+    disk: object = field(default=None, repr=False, compare=False)
 
 
 @dataclass(frozen=True)

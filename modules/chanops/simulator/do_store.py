@@ -8,7 +8,7 @@ import uuid
 from collections import deque
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 from chanops.simulator.do_catalog import PLACE_NUMBERS, public_images
 from chanops.simulator.do_records import (
@@ -74,13 +74,33 @@ class Table(Generic[K, V]):
         self._past.append((at, key, self._now.get(key)))
 
 
+class Ground(Protocol):
+    """What droplets run on where they are more than records; it is called with the store's lock held."""
+
+    def address(self) -> str:
+        """A public address for a new droplet."""
+
+    def added(self, store: "Store", droplet: Droplet) -> None:
+        """A droplet is there that no event tells of."""
+
+    def heard(self, store: "Store", event: Event) -> None:
+        """Something happened."""
+
+    def disk(self, droplet: int) -> object:
+        """A copy of what is on a droplet's disk."""
+
+    def cleared(self) -> None:
+        """All is as new."""
+
+
 class Store:
     """All the state. Hold `lock` while calling anything; times are seconds of the monotonic clock.
 
     Nothing happens by itself: `settle` does what has come due, at the time it was due.
     """
 
-    def __init__(self, delays: Delays, seed: int | None) -> None:
+    def __init__(self, delays: Delays, seed: int | None, ground: Ground | None = None) -> None:
+        self.ground = ground
         self.lock = threading.RLock()
         self.delays = delays
         self.rng = random.Random(seed)  # noqa: S311  a simulation that can be repeated, no secret
@@ -115,6 +135,8 @@ class Store:
         """As new."""
         with self.lock:
             self._fresh()
+            if self.ground is not None:
+                self.ground.cleared()
 
     def number(self, kind: str) -> int:
         """The next id of a "droplet", an "action", an "image", a "key" or anything else."""
@@ -134,6 +156,8 @@ class Store:
         """A public and a private IPv4 address that no other droplet has."""
         number = self.number("address")
         public = f"203.0.113.{number + 1}" if number <= 250 else f"198.18.{number // 250}.{number % 250 + 2}"
+        if self.ground is not None:
+            public = self.ground.address()
         return public, f"10.{PLACE_NUMBERS[region]}.{number // 250}.{number % 250 + 2}"
 
     def stamp(self, at: float) -> str:
@@ -154,7 +178,14 @@ class Store:
 
     def note(self, at: float, kind: str, droplet: int | None, name: str, /, **detail: Any) -> None:
         """Write down something that happened."""
-        self.events.append(Event(len(self.events) + 1, at, kind, droplet, name, detail))
+        event = Event(len(self.events) + 1, at, kind, droplet, name, detail)
+        self.events.append(event)
+        if self.ground is not None:
+            self.ground.heard(self, event)
+
+    def disk_of(self, droplet: int) -> object:
+        """A copy of what is on a droplet's disk, if that is known."""
+        return None if self.ground is None else self.ground.disk(droplet)
 
     def ready_snapshots(self, droplet: int) -> list[Json]:
         """The snapshots of a droplet that are listed, available and not empty: id, name, size_gigabytes."""

@@ -152,6 +152,7 @@ def take_snapshot(store: Store, droplet: Droplet, name: str, now: float, twists:
         droplet.disk,
         0.0 if "snapshot-empty" in twists else droplet.used_gb,
         droplet_id=droplet.id,
+        disk=store.disk_of(droplet.id),
     )
 
     def done(droplet: Droplet, at: float) -> None:

@@ -12,14 +12,14 @@ from chanops.simulator.do_droplets import find_image
 from chanops.simulator.do_faults import Faults
 from chanops.simulator.do_records import Delays, Droplet, Event, Image, Json, Key, Record, ReservedIp, Volume
 from chanops.simulator.do_storage import new_address
-from chanops.simulator.do_store import Store
+from chanops.simulator.do_store import Ground, Store
 
 
 class World(Store):
     """The state with methods that any thread may call; ids are those of the API."""
 
-    def __init__(self, delays: Delays, seed: int | None) -> None:
-        super().__init__(delays, seed)
+    def __init__(self, delays: Delays, seed: int | None, ground: Ground | None = None) -> None:
+        super().__init__(delays, seed, ground)
         self.faults = Faults(self.rng)
         self._furnish()
 
@@ -70,6 +70,8 @@ class World(Store):
                 self.tags.furnish(tag, tag)
             for volume_id in volume_ids:
                 do_work.attach(self, volume_id, number, now)
+            if self.ground is not None:
+                self.ground.added(self, droplet)
             return number
 
     def add_snapshot(
@@ -91,7 +93,7 @@ class World(Store):
                 region, min_disk, kind = droplet.region, droplet.disk, droplet.image.distribution
             number, when = self.number("image"), self._when(created_at, now)
             image = Image(number, name, kind, None, False, (region,), when, "snapshot", min_disk, size_gb, tuple(tags))
-            self.images.furnish(number, replace(image, droplet_id=droplet_id))
+            self.images.furnish(number, replace(image, droplet_id=droplet_id, disk=self.disk_of(droplet_id)))
             if droplet is not None:
                 kept = replace(droplet, snapshot_ids=(*droplet.snapshot_ids, number))
                 self.droplets.furnish(droplet_id, kept)
