@@ -16,6 +16,7 @@ import feedparser
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sqlalchemy import event
 from sqlalchemy.exc import OperationalError
 
 from chanops.core.message import Message
@@ -26,6 +27,7 @@ from chanops.services.database import Database
 from chanops.services.feed import NOTHING_YET, TYPES, Feed, hex_titles
 from chanops.services.feed_items import of_job, of_link
 from chanops.services.feed_jobs import Ended, PublicJobs
+from chanops.services.feed_output import Written
 from chanops.services.history import History, Said
 from chanops.services.jobs.jobs import Jobs
 from chanops.services.jobs.rows import Job, UnitRow
@@ -33,6 +35,7 @@ from chanops.services.link_rows import Link
 from chanops.services.links import Links
 from chanops.services.pages import Pages
 from chanops.services.replies import Replies
+from chanops.services.tables import output
 
 DEADLINE = 20
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
@@ -141,9 +144,9 @@ class Kept:
     def add(self, name="a", at=NOON, title="", **more):
         self.links.add(f"http://{name}.example/", title, said(name, at, **more))
 
-    def begin(self, title="up web-1", public=True, **more):
+    def begin(self, title="up web-1", public=True, units=("web-1", "web-2"), **more):
         """A job that is under way."""
-        plan = Plan("up", title, (Unit("web-1", "do"), Unit("web-2", "do")))
+        plan = Plan("up", title, tuple(Unit(name, "do") for name in units))
         made = self.jobs.journal.create(plan, said(".up", at=datetime.now(UTC), **more), public, 1000)
         return self.jobs.journal.claim(made.id, "me", frozenset())
 
@@ -582,6 +585,69 @@ def test_what_a_subscriber_reads_of_a_job():
         f'<p>asked for by <a href="{ROOT}/line/7">al&lt;i&gt;ce in #ops on net, 2026-11-21 11:00 UTC</a></p>'
         f'<p><a href="{ROOT}/jobs/41">job 41</a></p>'
     )
+
+
+def test_where_commands_failed_a_subscriber_reads_how_and_the_last_lines_that_were_written():
+    rows = [
+        UnitRow(2, "web-3", "failed", "exit 1 in 2 s", NOON, {"end": "exited", "status": 1}),
+        UnitRow(4, "web-<5>", "failed", "no answer & no key", NOON),
+        UnitRow(6, "web-7", "needs-attention", "unknown", NOON, {"end": "lost"}),
+    ]
+    written = {
+        2: Written("not this\n", "".join(f"line {number}\n" for number in range(9))),
+        4: Written(),
+        6: Written("\x1b[31m10%\r20%\x1b[0m\n\n<b>\u202e" + "x" * 300 + "\n"),
+    }
+    made = replace(job(41, "run ls on @web", "197 ok · 3 failed", "failed"), units=rows, written=written)
+    made = replace(made, ran=True, more=2)
+    [entry] = feedparser.parse(bare().render("rss", [], [made], "jobs").body).entries
+    assert entry.title == "job 41: run ls on @web · failed"
+    body = bare().render("atom", [], [made], "jobs").body
+    [found] = entries(body)
+    assert MISTAKES["atom"](body, f"{ROOT}/jobs.atom") == []
+    assert found.findtext(f"{ATOM}content") == (
+        "<p>197 ok · 3 failed</p>"
+        "<p><b>web-3</b> exit 1</p><pre>line 4\nline 5\nline 6\nline 7\nline 8</pre>"
+        "<p><b>web-&lt;5&gt;</b> failed: no answer &amp; no key</p>"
+        f"<p><b>web-7</b> unknown: connection lost</p><pre>20%\n&lt;b&gt;\\u202e{'x' * 190}…</pre>"
+        "<p>and 2 more</p>"
+        f'<p>asked for by <a href="{ROOT}/line/7">alice in #ops on net, 2026-11-21 11:00 UTC</a></p>'
+        f'<p><a href="{ROOT}/jobs/41">job 41</a></p>'
+    )
+
+
+def test_of_a_job_on_many_machines_the_feed_has_the_first_that_failed(kept):
+    claim = kept.begin("run ls", units=[f"web-{number}" for number in range(40)])
+    rows = [{"job": 1, "unit": number, "at": 0, "text": f"no {number}\n", "stream": 2} for number in range(40)]
+    kept.database.wait(lambda connection: connection.execute(output.insert(), rows))
+    for number in range(40):
+        kept.jobs.journal.show(claim, number, "failed" if number % 2 else "done", "x")
+    kept.jobs.journal.finish(claim, "failed", "20 ok · 20 failed")
+    [found] = items(kept.feed.rendered("rss").body)
+    body = found.findtext("description")
+    assert re.findall(r"<b>web-(\d+)</b>", body) == [str(number) for number in range(1, 20, 2)]
+    assert re.findall(r"<pre>no (\d+)</pre>", body) == [str(number) for number in range(1, 20, 2)]
+    assert "<p>and 10 more</p>" in body
+    assert "<table>" not in body
+
+
+def test_what_is_over_is_read_once(kept):
+    for _ in range(3):
+        kept.end(kept.begin("run ls"))
+    before = kept.feed.rendered("rss", "jobs").body
+    first = kept.feed.jobs.ended(10)
+    claim = kept.begin("run ls")
+    read = []
+    event.listen(kept.database.engine, "after_cursor_execute", lambda *found: read.append(found[2]))
+    assert all(one is other for one, other in zip(kept.feed.jobs.ended(10), first, strict=True))
+    assert not [each for each in read if "FROM units" in each or "FROM output" in each]
+    kept.end(claim)
+    read.clear()
+    assert len(kept.feed.jobs.ended(10)) == 4
+    assert len([each for each in read if "FROM units" in each]) == 1
+    assert kept.feed.rendered("rss", "jobs").body != before
+    assert [each.job.id for each in kept.feed.jobs.ended(2)] == [4, 3]
+    assert len(kept.feed.jobs.known) == 2
 
 
 def test_a_report_is_one_and_its_author_is_the_bot(kept):

@@ -83,7 +83,9 @@ class Served:
         self.port.bind()
         pages = Pages(f"http://{self.port.address}")
         confirmations = Confirmations(time.monotonic, threading.Lock())
-        self.fleet = Fleet(self.database, self.history, confirmations, lambda: self.now, lambda: pages, path.parent)
+        self.fleet = Fleet(
+            self.database, self.history, confirmations, lambda: self.now, lambda: pages, path.parent.joinpath
+        )
         jobs = PublicJobs(self.database, self.fleet.jobs, lambda: self.now)
         self.feed = Feed(self.database, self.links, jobs, lambda: self.now, pages)
         self.feed.start()

@@ -8,13 +8,16 @@ from html import escape
 from itertools import islice
 from operator import attrgetter
 
-from chanops.core.text import lines_of, visible, xml_safe
+from chanops.core.terminal import last_lines
+from chanops.core.text import lines_of, shorten, visible, xml_safe
 from chanops.services.feed_jobs import Ended
-from chanops.services.jobs.rows import Job
+from chanops.services.feed_output import Written, ending
+from chanops.services.jobs.rows import Job, UnitRow
 from chanops.services.link_rows import Link
 from chanops.services.pages import Pages
 
 REPORT = "report"
+MOST_LINES, WIDEST = 5, 200  # lines of a failed machine's output, and characters of each
 
 
 @dataclass(frozen=True)
@@ -46,12 +49,18 @@ def of_link(link: Link, pages: Pages) -> Item:
 
 
 def of_job(ended: Ended, pages: Pages) -> Item:
-    """One job that is over: what it was, what came of it, machine by machine, and where it was asked for."""
+    """One job that is over: what it was, what came of it, machine by machine, and where it was asked for.
+
+    Where commands were run on hundreds of machines, only those are told of that a person must look at.
+    """
     job, page = ended.job, pages.job(ended.job.id)
     at = job.ended or job.changed
     lines = "<br>".join(told(line) for line in lines_of(job.text))
     body = f"<p>{lines}</p>" if lines else ""
-    if ended.units:
+    if ended.ran:
+        body += "".join(of_failed(unit, ended.written[unit.number]) for unit in ended.units)
+        body += f"<p>and {ended.more} more</p>" if ended.more else ""
+    elif ended.units:
         rows = "".join(
             f"<tr><td>{told(unit.name)}</td><td>{told(unit.state)}</td><td>{told(unit.text)}</td></tr>"
             for unit in ended.units
@@ -62,6 +71,14 @@ def of_job(ended: Ended, pages: Pages) -> Item:
         body += f'<p>asked for by <a href="{escape(pages.line(job.line))}">{where}</a></p>'
     body += f'<p><a href="{escape(page)}">{named(job)}</a></p>'
     return Item(job_title(job), named(job), page, page, job.nick or "chanops", at, at, body)
+
+
+def of_failed(unit: UnitRow, written: Written) -> str:
+    """One machine on which a command failed: how, and what it wrote last, to stderr if it wrote anything there."""
+    lines = last_lines(written.err, MOST_LINES) or last_lines(written.out, MOST_LINES)
+    shown = "\n".join(escape(shorten(line, WIDEST)) for line in lines)
+    why = "" if "end" in unit.facts or not unit.text else f": {told(unit.text)}"
+    return f"<p><b>{told(unit.name)}</b> {told(ending(unit))}{why}</p>" + (f"<pre>{shown}</pre>" if lines else "")
 
 
 def job_title(job: Job) -> str:

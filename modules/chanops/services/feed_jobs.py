@@ -1,12 +1,24 @@
 """The jobs that everybody may see, for pages and feeds: public when they were asked for, and public now."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
-from sqlalchemy import ColumnElement, Connection, and_, not_, select
+from sqlalchemy import ColumnElement, Connection, and_, literal_column, not_, select
 
 from chanops.core.sections import Settings
 from chanops.services.database import Database
+from chanops.services.feed_output import (
+    WRONG,
+    Result,
+    Tails,
+    Written,
+    has_run,
+    last_of,
+    results_of,
+    results_so_far,
+    whole_output,
+)
 from chanops.services.jobs.jobs import Jobs
 from chanops.services.jobs.rows import (
     FINISHED,
@@ -16,31 +28,44 @@ from chanops.services.jobs.rows import (
     UnitRow,
     job_of,
     jobs_by,
+    output_line,
     steps_of,
     units_of,
 )
-from chanops.services.tables import jobs, moment, output
+from chanops.services.tables import jobs, output, stamp
 
 MOST_LINES = 300
+MOST_FAILED, END = 10, 4096  # machines of a job whose output is in the feed, and characters of it that are looked at
+MOST_TAILS = 16  # jobs under way whose output is kept in memory
 
 
 @dataclass(frozen=True)
 class Ended:
-    """A job that is over, with its machines."""
+    """A job that is over, with its machines; where commands were run on them, the first that a person must look at.
+
+    `written` is what those wrote last, and `more` is how many more there are to look at.
+    """
 
     job: Job
     units: Sequence[UnitRow]
+    ran: bool = False
+    written: Mapping[int, Written] = field(default_factory=dict)
+    more: int = 0
 
 
 @dataclass(frozen=True)
 class ShownJob:
-    """A job as its page shows it: of its output the last lines, and the number before which there are more, or 0."""
+    """A job as its page shows it: of its own lines the last, and the number before which there are more, or 0.
+
+    `results` are there where commands were run on its machines.
+    """
 
     job: Job
     units: Sequence[UnitRow]
     steps: Sequence[Step]
     output: Sequence[OutputLine]
     earlier: int
+    results: Sequence[Result] = ()
 
 
 @dataclass(frozen=True)
@@ -57,6 +82,9 @@ class PublicJobs:
 
     def __init__(self, database: Database, jobs: Jobs, settings: Callable[[], Settings]) -> None:
         self.database, self.jobs, self.settings = database, jobs, settings
+        self.lock = threading.Lock()
+        self.tails: dict[int, Tails] = {}
+        self.known: dict[tuple[int, int], Ended] = {}
 
     @property
     def on(self) -> bool:
@@ -80,9 +108,15 @@ class PublicJobs:
         if not self.on:
             return []
         with self.database.read() as connection:
-            over = jobs.c.state.in_(FINISHED)
-            query = select(jobs).where(self.visible(connection), over).order_by(jobs.c.ended.desc(), jobs.c.id.desc())
-            return [Ended(job, units_of(connection, job.id)) for job in jobs_by(connection, query.limit(most))]
+            over = (self.visible(connection), jobs.c.state.in_(FINISHED))
+            query = select(jobs.c.id, jobs.c.changed).where(*over).order_by(jobs.c.ended.desc(), jobs.c.id.desc())
+            wanted = [(row.id, row.changed) for row in connection.execute(query.limit(most))]
+            # What is over does not change any more, and there may be hundreds of machines in each.
+            known = {each: self.known[each] for each in wanted if each in self.known}
+            new = select(jobs).where(jobs.c.id.in_([number for number, at in wanted if (number, at) not in known]))
+            known |= {(job.id, stamp(job.changed)): ended(connection, job) for job in jobs_by(connection, new)}
+            self.known = known
+        return [known[each] for each in wanted if each in known]
 
     def newest(self, before: int = 0, most: int = 100) -> JobList:
         """The newest jobs, those under way first; those that are over with a number below `before`, if that is given.
@@ -111,9 +145,32 @@ class PublicJobs:
             lines = lines_before(connection, number, before)
             more = len(lines) > MOST_LINES
             lines = lines[-MOST_LINES:]
-            return ShownJob(
-                job, units_of(connection, number), steps_of(connection, number), lines, lines[0].id if more else 0
-            )
+            machines = units_of(connection, number)
+            results = self.results(connection, job, machines)
+            return ShownJob(job, machines, steps_of(connection, number), lines, lines[0].id if more else 0, results)
+
+    def results(self, connection: Connection, job: Job, machines: Sequence[UnitRow]) -> Sequence[Result]:
+        """What came of the commands that were run on a job's machines, so far."""
+        if job.over:
+            self.tails.pop(job.id, None)
+            return results_of(connection, job.id, machines) if has_run(connection, job.id, machines) else ()
+        with self.lock:
+            tails = self.tails.get(job.id)
+            if tails is None:
+                tails = Tails(connection, job.id, machines)
+                self.tails = dict([*self.tails.items(), (job.id, tails)][-MOST_TAILS:])
+            tails.read(connection)
+            so_far = dict(tails.of)
+        ran = bool(so_far) or any(unit.facts for unit in machines)
+        return results_so_far(machines, so_far) if ran else ()
+
+    def written(self, number: int, unit: int, stream: int = 0) -> Iterator[str] | None:
+        """All that a command wrote on one of a job's machines, in pieces; None where nobody may see it."""
+        with self.database.read() as connection:
+            found = jobs_by(connection, select(jobs).where(jobs.c.id == number))
+            if not found or not self.may_see(found[0]) or unit >= len(units_of(connection, number)):
+                return None
+        return whole_output(self.database, number, unit, stream)
 
     def visible(self, connection: Connection) -> ColumnElement[bool]:
         """The jobs that everybody may see."""
@@ -125,10 +182,23 @@ class PublicJobs:
         return and_(*shown)
 
 
+def ended(connection: Connection, job: Job) -> Ended:
+    """What the feed says of a job that is over; without what it does not say, since that is kept."""
+    job = replace(job, plan=replace(job.plan, units=()))
+    machines = units_of(connection, job.id)
+    if not has_run(connection, job.id, machines):
+        return Ended(job, machines)
+    wrong = [unit for unit in machines if unit.state in WRONG]
+    shown = wrong[:MOST_FAILED]
+    written = {unit.number: last_of(connection, job.id, unit.number, END) for unit in shown}
+    return Ended(job, shown, True, written, len(wrong) - len(shown))
+
+
 def lines_before(connection: Connection, job: int, before: int) -> list[OutputLine]:
-    """One more than the last lines that are shown, before one of them or of all; oldest first."""
-    query = select(output).where(output.c.job == job).order_by(output.c.id.desc()).limit(MOST_LINES + 1)
+    """One more than the last of a job's own lines that are shown, before one of them or of all; oldest first."""
+    own = output.c.stream == literal_column("0")  # written out, so that the index of these lines is used
+    query = select(output).where(output.c.job == job, own).order_by(output.c.id.desc()).limit(MOST_LINES + 1)
     if before:
         query = query.where(output.c.id < before)
     rows = connection.execute(query).mappings().all()
-    return [OutputLine(row["id"], row["unit"], moment(row["at"]), row["text"]) for row in reversed(rows)]
+    return [output_line(row) for row in reversed(rows)]

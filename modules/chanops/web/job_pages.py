@@ -17,10 +17,12 @@ from chanops.services.feed_jobs import PublicJobs, ShownJob
 from chanops.services.jobs.rows import Job, Step, UnitRow
 from chanops.web.frame import LIVE_POLICY, Frame, number_in
 from chanops.web.live import Live, Stream
+from chanops.web.outputs import Outputs, results_of
 
 # Steps that wait for something; all others do something, or note it down.
 WAITS = re.compile(r"(?P<what>(?:off|running|gone|ready|reachable)(?: after .+)?|.+ (?:done|taken|listed))\Z")
 CREATE = "create"  # its result is the new machine's id
+MOST_LIVE = 50  # steps, and lines, that are shown of hundreds of machines at work
 
 
 @dataclass(frozen=True)
@@ -69,6 +71,7 @@ class JobPages:
             Route("/jobs", self.newest),
             Route("/jobs/{number}", self.one),
             Route("/jobs/{number}/events", self.events),
+            *Outputs(self.jobs, self.frame).routes,
         ]
 
     def newest(self, request: Request) -> Response:
@@ -88,7 +91,7 @@ class JobPages:
         if found is None:
             return self.frame.missing(request)
         live = not found.job.over and not before
-        page = self.frame.page("job.html", live=live, **values_of(found))
+        page = self.frame.page("job.html", live=live, **values_of(found, before))
         if live:
             page.headers["content-security-policy"] = LIVE_POLICY
         return page
@@ -113,18 +116,23 @@ class JobPages:
         return Stream(self.live, watcher, first)
 
 
-def values_of(found: ShownJob) -> dict[str, Any]:
+def values_of(found: ShownJob, before: int = 0) -> dict[str, Any]:
     """What the templates need of a job."""
     units = found.job.plan.units
     made = {each.unit: json.loads(each.result) for each in found.steps if each.name == CREATE and each.state == "done"}
     parts = [part_of(row, units[row.number] if row.number < len(units) else None, made) for row in found.units]
     names = {row.number: row.name for row in found.units}
+    results = results_of(found)
+    most = MOST_LIVE if results and not found.job.over else len(found.steps) + len(found.output)
     return {
         "job": found.job,
+        "results": results,
         "parts": parts,
-        "steps": [ShownStep(step, names.get(step.unit, "")) for step in found.steps],
-        "output": found.output,
+        "count_of_steps": len(found.steps),
+        "steps": [ShownStep(step, names.get(step.unit, "")) for step in found.steps[-most:]],
+        "output": found.output[-most:],
         "earlier": found.earlier,
+        "before": before,
         "names": names,
         "took": took,
         "began": began,

@@ -18,6 +18,7 @@ LONGEST = 600.0  # seconds until a stream ends; a browser that is still there as
 SIGN_OF_LIFE = 15.0
 LOOK = 0.5  # seconds between two looks where nothing tells of news: a job's steps do not
 PAUSE = 0.2  # seconds between two looks, whatever is told
+RATE = 256 * 1024  # characters a second that a watcher is sent of large pages
 LINE_END = re.compile(r"\r\n|\r|\n")
 
 
@@ -92,15 +93,18 @@ class Live:
         count = -1
         try:
             while watched := self.still_watched():
+                shown = 0
                 for number in sorted(watched):
                     found = self.jobs.find(number)
                     if found is None:
                         self.show(number, None)
                     elif known.get(number) != found:
                         known[number] = found
-                        self.show(number, Sight(self.render(found), found.job.over))
+                        sight = Sight(self.render(found), found.job.over)
+                        shown += len(sight.html)
+                        self.show(number, sight)
                 known = {number: found for number, found in known.items() if number in watched}
-                self.stopping.wait(PAUSE)
+                self.stopping.wait(PAUSE + shown / RATE)
                 count = self.jobs.wait_for_news(count, LOOK - PAUSE)
         finally:
             self.end_all()

@@ -3,6 +3,13 @@
 (() => {
   const page = document.querySelector("[data-events]");
   const seen = new Map();
+  const chosen = new Map();
+
+  // What somebody has opened or closed stays so, also in the page that replaces this one.
+  function choose(event) {
+    const details = event.target.closest("summary")?.parentElement;
+    if (details) chosen.set(details.dataset.of, !details.open);
+  }
 
   function show(html) {
     const made = new DOMParser().parseFromString(html, "text/html");
@@ -10,6 +17,9 @@
       const old = document.getElementById(part.id);
       if (!old || seen.get(part.id) === part.innerHTML) continue;
       seen.set(part.id, part.innerHTML);
+      for (const each of part.querySelectorAll("details")) {
+        if (chosen.has(each.dataset.of)) each.open = chosen.get(each.dataset.of);
+      }
       old.replaceChildren(...part.childNodes);
     }
     document.title = made.title.trim();
@@ -32,6 +42,7 @@
   }
 
   if (!page) return;
+  document.addEventListener("click", choose);
   const ticking = setInterval(tick, 1000);
   const events = new EventSource(page.dataset.events);
   events.addEventListener("job", (event) => show(event.data));
