@@ -17,7 +17,8 @@ ARROWS = {
     "chanops": {"core"},
     "core": set(),
     "irc": {"core"},
-    "services": {"core", "providers"},
+    "services": {"core", "providers", "ssh"},
+    "ssh": {"core"},
     "providers": {"core"},
     "phenny": {"core"},
     "plugins": {"chanops", "services"},
@@ -29,19 +30,23 @@ ARROWS = {
     "configuration": {"core", "services"},
     "loader": {"core", "plugins"},
     "switchboard": {"core", "answers", "workers"},
-    "fleet": {"core", "configuration", "providers", "services"},
-    "app": {"core", "irc", "services", "phenny", "web", "configuration", "fleet", "loader", "switchboard", "workers"},
+    "fleet": {"core", "configuration", "providers", "services", "ssh"},
+    "app": {"core", "irc", "services", "phenny", "web", "configuration", "fleet", "loader", "logs", "switchboard"}
+    | {"workers"},
     "offline": {"core", "app", "configuration"},
     "testing": {"core", "services", "configuration", "offline", "simulator"},
     "conversation": {"core", "simulator"},
     "demo": {"core", "app", "configuration", "conversation", "simulator"},
-    "cli": {"core", "app", "configuration", "demo", "loader", "offline", "version"},
+    "logs": {"core"},
+    "cli": {"core", "app", "configuration", "demo", "loader", "logs", "offline", "version"},
     "__main__": {"cli"},
 }
 # Plugins see of services only what its front offers, as an outsider would.
 FRONT_ONLY = {("plugins", "services"), ("plugins", "chanops")}
 # Services know what all clouds share, and no cloud.
 OF_PROVIDERS = {"chanops.providers.base", "chanops.providers.hosts"}
+# And what all engines for SSH share, and no engine.
+OF_SSH = {"chanops.ssh.base", "chanops.ssh.known"}
 # Imports by name at run time, each for a measured reason: the web frameworks are read while the networks answer;
 # the demo's own servers are not read by a bot that runs.
 LATE = {
@@ -49,15 +54,18 @@ LATE = {
     ("app", "chanops.web.server"),
     ("cli", "chanops.demo"),
     ("cli", "chanops.simulator.digitalocean"),
+    ("ssh", "chanops.ssh.engine"),  # so does paramiko
     ("providers", "chanops.providers.digitalocean"),  # an SDK costs 0.1 s and more: only where it is configured
 }
 OUTSIDE = {
     "alembic": {"services.migrations"},
     "cronsim": {"core.schedule"},
+    "cryptography": {"ssh", "simulator.ssh_server"},
     "digitalocean": {"providers.digitalocean"},
     "feedgen": {"services.feed"},
     "irc": {"irc"},
     "jinja2": {"web"},
+    "paramiko": {"ssh", "simulator.ssh_jobs", "simulator.ssh_server", "simulator.ssh_sftp", "simulator.ssh_terminal"},
     "pydantic": {"core.settings"},
     "pytest": {"testing"},
     "requests": {"providers.digitalocean"},
@@ -71,6 +79,7 @@ BROAD_EXCEPTS = {
     "switchboard": 1,  # around a command, which answers calmly
     "irc.reactor": 1,  # around a turn of the loop that all networks share
     "services.jobs.engine": 2,  # around what is done with one machine, and around the foreman, who must not die
+    "ssh.watchdog": 1,  # around one thing of many that are watched
     "services.database": 1,  # a task's error belongs to whoever waits for it
     "app": 1,  # a bot without pages is better than none
     "demo": 1,  # the bot's thread hands its error to the one that waits
@@ -118,6 +127,8 @@ def test_every_import_follows_an_arrow(name):
             assert target in ("chanops", "chanops.services"), f"{name}:{node.lineno} looks behind the front: {target}"
         if own == "services" and room(target) == "providers":
             assert target in OF_PROVIDERS, f"{name}:{node.lineno} knows a cloud: {target}"
+        if own == "services" and room(target) == "ssh":
+            assert target in OF_SSH, f"{name}:{node.lineno} knows an engine: {target}"
 
 
 def test_no_plugin_imports_another():

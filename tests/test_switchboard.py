@@ -171,7 +171,7 @@ def test_start_happens_once_at_the_start_and_once_at_a_reload(bot):
     plugin = next(p for p in bot.app.board.running.book.plugins if p.name == "patience")
     before = plugin.listeners[2].function.__globals__["STARTS"]
     assert len(before) == 1
-    assert bot.say(".reload") == ["reloaded 6 plugins"]
+    assert bot.say(".reload") == ["reloaded 7 plugins"]
     plugin = next(p for p in bot.app.board.running.book.plugins if p.name == "patience")
     assert len(plugin.listeners[2].function.__globals__["STARTS"]) == 1
     assert len(before) == 1

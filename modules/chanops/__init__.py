@@ -8,9 +8,10 @@ from chanops.core.settings import Secret
 from chanops.core.supplies import Reload, Say
 from chanops.core.table import table
 from chanops.core.text import ago, shorten, spoken
-from chanops.core.words import Flag, Rest, Targets, Url
+from chanops.core.words import Arguments, Flag, Rest, Targets, Url
 
 __all__ = [
+    "Arguments",
     "Flag",
     "Message",
     "Problem",

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from importlib import import_module
 from typing import Any
 
-from chanops import configuration, loader, switchboard
+from chanops import configuration, loader, logs, switchboard
 from chanops.configuration import Configuration
 from chanops.core.access import Roles
 from chanops.core.book import Book, Timed
@@ -33,6 +33,7 @@ from chanops.services.jobs.jobs import Jobs
 from chanops.services.links import Links
 from chanops.services.machines.service import Machines
 from chanops.services.pages import Pages
+from chanops.services.remote.service import Remote
 from chanops.services.replies import Replies
 from chanops.switchboard import Running, Switchboard, Voice
 from chanops.web.port import Port
@@ -82,7 +83,7 @@ class App:
             self.confirmations,
             self.settings,
             lambda: self.pages,
-            configured.beside("."),
+            configured.beside,
         )
         self.fleet.jobs.say = self.board.say_if_there
         self.fleet.jobs.on_news = self.speak_of_jobs
@@ -113,6 +114,7 @@ class App:
                 Links: self.links,
                 Machines: self.fleet.machines,
                 Pages: self.pages,
+                Remote: self.fleet.remote,
                 Say: Say(self.board.say_in),
                 Reload: Reload(self.reload),
                 **plugin_settings(book, configured),
@@ -127,7 +129,8 @@ class App:
     def prepare(self) -> None:
         """Load what is to run; opens nothing."""
         self.board.running = self.load(self.configured)
-        self.fleet.use(self.fleet.opened(self.configured))
+        self.fleet.use(self.fleet.opened(self.configured, *plugin_settings_of(self.board.running)))
+        logs.use(self.fleet.mask)
 
     def open(self) -> None:
         """Open the database, start the workers, take up unfinished jobs: enough to run commands."""
@@ -229,7 +232,7 @@ class App:
             self.web.stop()
         if self.port is not None:
             self.port.close()
-        self.fleet.jobs.stop()
+        self.fleet.stop()
         self.workers.stop()
         if self.feed is not None:
             self.feed.stop()
@@ -258,9 +261,10 @@ class App:
             before = self.board.running
             configured = configuration.read(self.configured.path)
             running = self.load(configured)
-            clouds = self.fleet.opened(configured)
+            opened = self.fleet.opened(configured, *plugin_settings_of(running))
             self.board.running = running
-            self.fleet.use(clouds)
+            self.fleet.use(opened)
+            logs.use(self.fleet.mask)
             self.reactor.call(self.tick)
             self.board.happen("start")
             return switchboard.told(before, running)
@@ -280,6 +284,12 @@ def plugin_settings(book: Book, configured: Configuration) -> dict[type, object]
             raise unknown_section(name, sections)
     others = configured.settings.others
     return {cls: checked(cls, name, others.get(name, {}), configured.reveal) for name, cls in sections.items()}
+
+
+def plugin_settings_of(running: Running) -> list[object]:
+    """The settings of the plugins that are loaded."""
+    sections = [cls for plugin in running.book.plugins for cls in plugin.sections.values()]
+    return [running.supplies.given[cls] for cls in sections]
 
 
 def root_of(settings: Settings) -> str:

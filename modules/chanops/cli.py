@@ -7,13 +7,12 @@ import gc
 gc.disable()
 
 import argparse
-import logging
 import sys
 import threading
 from collections.abc import Callable, Sequence
 from importlib import import_module
 
-from chanops import configuration
+from chanops import configuration, logs
 from chanops.app import App
 from chanops.core.errors import Problem
 from chanops.core.example import example
@@ -24,7 +23,6 @@ from chanops.version import VERSION
 
 gc.freeze()
 gc.enable()
-log = logging.getLogger(__name__)
 SIMULATED = """\
 A simulated DigitalOcean listens on {url}; what it does costs nothing. For a configuration:
   [provider:do]
@@ -91,20 +89,13 @@ def configured(given: argparse.Namespace) -> configuration.Configuration:
     return configuration.read(configuration.find(given.config))
 
 
-def start_logging(level: str) -> None:
-    """To standard error, where systemd and containers look for it."""
-    logging.basicConfig(
-        level=level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stderr
-    )
-    logging.getLogger("irc").setLevel(logging.WARNING)
-
-
 def run(given: argparse.Namespace) -> int:
     """chanops run."""
     found = configured(given)
-    start_logging(found.settings.bot.log_level)
+    logs.start(found.settings.bot.log_level)
     if not found.settings.networks:
         raise Problem(f"{found.path}: no network to connect to: add a [network:NAME] section with host and channels")
+    logs.catch()
     app = App(found)
     app.handle_signals()
     app.run()
@@ -180,7 +171,7 @@ def simulate(given: argparse.Namespace) -> int:
 def say(given: argparse.Namespace) -> int:
     """chanops say: what the bot answers goes to standard output."""
     found = configured(given)
-    start_logging("warning")
+    logs.start("warning")
     with Offline(found) as bot:
         answers = bot.say(given.text, given.nick, given.account, given.channel)
     print("\n".join(map(plain, answers)) or "(the bot has nothing to say to that)")

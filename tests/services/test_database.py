@@ -10,6 +10,7 @@ import threading
 from contextlib import closing, contextmanager
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
@@ -18,6 +19,7 @@ from sqlalchemy import create_engine, inspect
 
 from chanops.core.errors import Problem
 from chanops.services.database import MOST_AT_ONCE, NEWEST, Database
+from chanops.services.jobs.rows import output_of, units_of
 from chanops.services.tables import metadata
 
 DEADLINE = 30
@@ -48,6 +50,13 @@ for number in range(int(sys.argv[3])):
     database.write(row(f"{{sys.argv[2]}}-{{number}}"))
 database.stop()
 """
+ROWS_OF_002 = (
+    "INSERT INTO jobs VALUES (7, 'up', 'up web-1', '{}', 'running', '', 'net', '#ops', 'alice', 'alice', 1, 1, 5, 6,"
+    " NULL, 7, 'me', 1, '', 0)",
+    "INSERT INTO units VALUES (7, 0, 'web-1', 'running', 'is up', 8)",
+    "INSERT INTO output VALUES (1, 7, 0, 8, 'is being made')",
+    "INSERT INTO locks VALUES ('do/web-1', 7)",
+)
 LOCKS = """
 import sqlite3, sys
 connection = sqlite3.connect(sys.argv[1], isolation_level=None)
@@ -154,6 +163,31 @@ def test_the_newest_version_is_the_head_of_the_migrations(database):
     assert ScriptDirectory.from_config(config).get_heads() == [NEWEST]
     with database.read() as connection:
         assert connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalars().all() == [NEWEST]
+
+
+def test_a_database_of_before_is_brought_up_to_date_with_all_that_is_in_it(tmp_path):
+    path = tmp_path / "data" / "chanops.db"
+    path.parent.mkdir(mode=0o700)
+    path.touch(mode=0o600)
+    config = Config()
+    config.set_main_option("script_location", "chanops.services:migrations")
+    config.set_main_option("path_separator", "os")
+    engine = create_engine(f"sqlite:///{path}")
+    with engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "002")
+        for statement in ROWS_OF_002:
+            connection.exec_driver_sql(statement)
+    engine.dispose()
+    database = Database(path)
+    database.start()
+    with database.read() as connection:
+        assert connection.exec_driver_sql("SELECT name, text, facts FROM units").all() == [("web-1", "is up", "{}")]
+        assert connection.exec_driver_sql("SELECT text, stream FROM output").all() == [("is being made", 0)]
+        assert connection.exec_driver_sql("SELECT key, base FROM locks").all() == [("do/web-1", "")]
+        assert [row.facts for row in units_of(connection, 7)] == [{}]
+        assert [line.stream for line in output_of(connection, 7)] == [0]
+    database.stop()
 
 
 def test_a_database_is_found_again_as_it_was_left(path):

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from chanops import Message, ago, command, shorten, spoken
-from chanops.services import Jobs, Machines, Pages
+from chanops.services import Jobs, Machines, Pages, Remote
 
 
 @command("jobs", role="ops")
@@ -38,6 +38,8 @@ def cancel(number: int, *, said: Message, jobs: Jobs) -> str:
 
 
 @command("again", role="ops")
-def again(number: int, *, said: Message, machines: Machines) -> list[str]:
+def again(number: int, *, said: Message, jobs: Jobs, machines: Machines, remote: Remote) -> list[str]:
     """Ask for a job again, for the machines that were not done."""
+    if remote.can_repeat(jobs.find(number).kind):
+        return remote.again(number, said)
     return machines.again(number, said)

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Annotated
 
 from chanops import Flag, Message, Problem, Targets, ago, an_hour, command, daily, spoken, table
-from chanops.services import Jobs, Machines, Pages
+from chanops.services import Jobs, Machines, Pages, Remote
 
 Dry = Annotated[bool, Flag("-n")]
 MOST_SHOWN = 6
@@ -88,11 +88,16 @@ def regions(on: str = "", *, machines: Machines) -> str:
 
 
 @command("keys", role="ops")
-def keys(on: str = "", *, machines: Machines) -> Iterator[str]:
-    """The SSH keys that new machines can be given."""
+def keys(*names: str, on: str = "", said: Message, machines: Machines, remote: Remote) -> Iterator[str]:
+    """The SSH keys that new machines are given; +ACCOUNT adds those of [key:ACCOUNT]."""
+    if names:
+        if not all(name.startswith("+") and name[1:] for name in names):
+            raise Problem("say which key to add: .keys +alice adds those of [key:alice]; .keys alone lists all")
+        yield from machines.add_keys(remote.team_keys(*(name[1:] for name in names)), on, said)
+        return
     found = machines.keys(on)
     if not found:
-        yield "the account has no SSH keys: add one in the cloud's own pages, else nobody can log in"
+        yield "the account has no SSH keys: .keys +ACCOUNT adds some, else nobody can log in"
     yield from (f"{each.name} · {each.fingerprint} (id {each.id})" for each in found)
 
 

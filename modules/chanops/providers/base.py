@@ -274,6 +274,9 @@ class Changes(Protocol):
     def tag(self, id: str, add: Sequence[str], remove: Sequence[str]) -> None:
         """Change a machine's tags."""
 
+    def add_key(self, name: str, public: str) -> str:
+        """Add a public key, as its .pub file has it, for new machines; its id. BadRequest where it is there."""
+
     def point_address(self, address: str, id: str) -> str:
         """Point a reserved address at a machine."""
 

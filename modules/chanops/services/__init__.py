@@ -8,5 +8,6 @@ from chanops.services.jobs.jobs import Jobs
 from chanops.services.links import Links
 from chanops.services.machines.service import Machines
 from chanops.services.pages import Pages
+from chanops.services.remote.service import Remote
 
-__all__ = ["Book", "Confirmations", "Jobs", "Links", "Machines", "Pages", "Roles", "Settings"]
+__all__ = ["Book", "Confirmations", "Jobs", "Links", "Machines", "Pages", "Remote", "Roles", "Settings"]

@@ -23,7 +23,7 @@ from chanops.services.files import alone_in, private, private_folder
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
-NEWEST = "002"
+NEWEST = "003"
 MOST_AT_ONCE = 500
 PATIENCE = 20.0  # seconds to wait for the writer, which waits for other processes for half of that
 LOCKED = 10_000  # milliseconds to wait for another process that writes
@@ -82,9 +82,14 @@ class Database:
         return task.done
 
     def wait(self, work: Callable[[Connection], T], durable: bool = False) -> T:
-        """Have the writer do something, and wait until it is on disk. Raises Problem where that cannot be."""
+        """Have the writer do something, and wait until it is on disk. Raises NotStored where that cannot be."""
+        return self.stored(self.write(work, durable))
+
+    @staticmethod
+    def stored(future: "Future[T]") -> T:
+        """Wait until something that `write` was given is on disk. Raises NotStored."""
         try:
-            return self.write(work, durable).result(PATIENCE)
+            return future.result(PATIENCE)
         except TimeoutError:
             raise NotStored(
                 f"not stored within {PATIENCE:.0f} s: the database is busy; it may still be stored"

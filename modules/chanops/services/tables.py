@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
-from sqlalchemy import BigInteger, Boolean, Column, ForeignKey, Index, Integer, MetaData, String, Table, Text
+from sqlalchemy import BigInteger, Boolean, Column, ForeignKey, Index, Integer, MetaData, String, Table, Text, text
 
 EPOCH = datetime.fromtimestamp(0, UTC)
 MILLISECOND = timedelta(milliseconds=1)
@@ -95,6 +95,7 @@ units = Table(
     Column("state", String, nullable=False),
     Column("text", Text, nullable=False),
     Column("changed", BigInteger, nullable=False),
+    Column("facts", Text, nullable=False, server_default="{}"),
 )
 
 steps = Table(
@@ -122,7 +123,10 @@ output = Table(
     Column("unit", Integer, nullable=False),
     Column("at", BigInteger, nullable=False),
     Column("text", Text, nullable=False),
+    Column("stream", Integer, nullable=False, server_default="0"),
     Index("output_by_job", "job", "id"),
+    Index("output_by_unit", "job", "unit", "stream", "id"),
+    Index("output_own", "job", "id", sqlite_where=text("stream = 0")),
 )
 
 locks = Table(
@@ -130,6 +134,8 @@ locks = Table(
     metadata,
     Column("key", String, primary_key=True),
     Column("job", Integer, ForeignKey("jobs.id"), nullable=False),
+    Column("base", String, nullable=False, server_default=text("''")),
+    Index("locks_by_base", "base"),
 )
 
 runners = Table(

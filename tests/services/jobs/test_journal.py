@@ -103,7 +103,7 @@ def test_a_stale_claim_can_write_nothing(journal, submit):
     assert state(journal, job) == Is.RUNNING
     with journal.database.read() as connection:
         assert [each.state for each in steps_of(connection, job.id)] == ["intended"]
-        assert [each.state for each in units_of(connection, job.id)] == [Is.WAITING]
+        assert [each.state for each in units_of(connection, job.id)] == [Is.RUNNING]
 
 
 def test_a_finished_job_can_be_written_to_by_nobody(journal, submit):

@@ -1,7 +1,5 @@
 """Which machines a person means."""
 
-import time
-
 import pytest
 
 from chanops.core.errors import Problem
@@ -86,7 +84,7 @@ def test_all_clouds_and_the_plain_hosts_are_looked_at(house, cloud):
 def test_a_cloud_that_cannot_be_asked_is_told_of_and_the_others_are_shown(house, cloud):
     at = house({"host:backup": {"address": "backup.example.org"}})
     cloud.world.faults.add(Fault("foreign-next"))
-    seen = look(at.clouds, at.settings, than=time.monotonic())
+    seen = look(at.clouds, at.settings, age=0.0)
     assert [each.name for each in seen.machines] == ["backup"]
     assert len(seen.troubles) == 1
     assert "do: its answer leads to another host" in seen.troubles[0]

@@ -119,6 +119,13 @@ class Changes(Questions):
             except NotFound:
                 self.machine(id)  # raises where it is the machine that is not there; a tag that is not is well
 
+    def add_key(self, name: str, public: str) -> str:
+        """Add a key to the account."""
+        answer = self.transport.ask("POST", "account/keys", {"name": name, "public_key": public})
+        return self.done(
+            lambda found: str(Thing("key", Thing("answer", found).inner("ssh_key").found).number("id")), answer
+        )
+
     def point_address(self, address: str, id: str) -> str:
         """Assign a reserved address."""
         wanted = {"type": "assign", "droplet_id": as_number(id)}

@@ -15,7 +15,7 @@ from chanops.providers.base import ProviderError
 from chanops.services.database import Database, NotStored
 from chanops.services.jobs.journal import Journal
 from chanops.services.jobs.lease import BEAT, Lease
-from chanops.services.jobs.reports import outcome, summary
+from chanops.services.jobs.reports import USUAL, Telling, outcome
 from chanops.services.jobs.rows import (
     FINISHED,
     Attention,
@@ -43,9 +43,15 @@ class Engine:
     """Runs jobs, resumes what a crash left, and tells when one has news."""
 
     def __init__(
-        self, database: Database, journal: Journal, workflows: Mapping[str, Workflow], parallel: Callable[[], int]
+        self,
+        database: Database,
+        journal: Journal,
+        workflows: Mapping[str, Workflow],
+        parallel: Callable[[], int],
+        tellings: Mapping[str, Telling] = {},
     ) -> None:
         self.database, self.journal, self.workflows, self.parallel = database, journal, workflows, parallel
+        self.tellings = tellings
         self.lease: Lease
         self.running: dict[int, Signals] = {}
         self.lock = threading.Lock()
@@ -128,7 +134,8 @@ class Engine:
             with self.database.read() as connection:
                 open_units = [unit for unit in units_of(connection, job.id) if unit.state not in FINISHED]
             works = [Work(self.journal, self.lease, claim, job.plan, unit, signals) for unit in open_units]
-            for error in each(works, self.do_machine, self.parallel()):
+            at_once = job.plan.request.get("parallel") or self.parallel()
+            for error in each(works, self.do_machine, int(at_once)):
                 raise error
             self.insist(signals, lambda: self.finish(job, claim))
             self.wake()
@@ -163,7 +170,7 @@ class Engine:
         except Exception:
             log.exception("job %d (%s) failed at %s", work.job, work.plan.kind, work.unit.name)
             state, text = Is.ATTENTION, f"{BUG} (before: {work.told or 'nothing'})"
-        self.journal.show(work.claim, work.number, state, text)
+        self.journal.show(work.claim, work.number, state, text, work.facts)
         self.news(work.job)
 
     def insist(self, signals: Signals, what: Callable[[], None]) -> None:
@@ -183,7 +190,8 @@ class Engine:
         """The whole job's end."""
         with self.database.read() as connection:
             parts = units_of(connection, job.id)
-        self.journal.finish(claim, outcome(parts), summary(job_now(self.database, job.id), parts))
+        telling = self.tellings.get(job.kind, USUAL)
+        self.journal.finish(claim, outcome(parts), telling.summary(job_now(self.database, job.id), parts))
 
 
 def guarded(what: Callable[[], object]) -> None:

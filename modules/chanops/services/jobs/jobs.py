@@ -21,7 +21,7 @@ from chanops.services.database import Database
 from chanops.services.history import History
 from chanops.services.jobs.engine import Engine, Workflow
 from chanops.services.jobs.journal import Journal
-from chanops.services.jobs.reports import ended, progress
+from chanops.services.jobs.reports import USUAL, Telling
 from chanops.services.jobs.rows import (
     FINISHED,
     Is,
@@ -64,11 +64,12 @@ class Jobs:
         settings: Callable[[], Settings],
         pages: Callable[[], Pages],
         workflows: Mapping[str, Workflow],
+        tellings: Mapping[str, Telling] = {},
     ) -> None:
-        self.database, self.settings, self.pages = database, settings, pages
+        self.database, self.settings, self.pages, self.tellings = database, settings, pages, tellings
         self.audit = Audit(database)
         self.journal = Journal(database, history, self.audit)
-        self.engine = Engine(database, self.journal, workflows, lambda: settings().jobs.parallel)
+        self.engine = Engine(database, self.journal, workflows, lambda: settings().jobs.parallel, tellings)
         self.engine.news = self.heard_news
         self.say: SayIn = lambda network, channel, text: False
         self.news = threading.Condition()
@@ -86,22 +87,34 @@ class Jobs:
         self.engine.stop()
 
     def submit(self, plan: Plan, said: Message, told: str = "") -> str:
-        """Have a plan carried out; the line that says so, with what else is to be told. Raises Refused."""
+        """Have a plan carried out; the line that says so, with what else is to be told. Raises Refused.
+
+        Of a quick kind of job only its end is told, or, if that takes a while, that it is under way: then nothing is
+        said now.
+        """
         settings = self.settings()
         self.count_command(said)
         public = bool(said.channel) and settings.channel(said.network, said.channel).feed
         job = self.journal.create(plan, said, public, settings.jobs.most_jobs)
         now = time.monotonic()
-        self.quiet[job.id] = (now, FIRST_NEWS, "")
+        telling = self.tellings.get(job.kind, USUAL)
+        self.quiet[job.id] = (now, telling.first_news or FIRST_NEWS, "")
         self.engine.wake()
         waits = self.in_the_way(job)
-        return f"job {job.id}: {plan.title}{told}{waits} {self.pages().job(job.id)}".rstrip()
+        if telling.quick and not waits and not told:
+            return ""
+        return f"job {job.id}: {job.title}{told}{waits} {self.pages().job(job.id)}".rstrip()
 
     def in_the_way(self, job: Job) -> str:
         """Which job holds a machine that this one needs."""
-        keys = {key for unit in job.plan.units for key in unit.keys}
-        others = [each for each in self.unfinished() if each.id < job.id]
-        held = [each.id for each in others if keys & {key for unit in each.plan.units for key in unit.keys}]
+        keys = {key: unit.shares for unit in job.plan.units for key in unit.keys}
+        held = [
+            each.id
+            for each in self.unfinished()
+            if each.id < job.id
+            for unit in each.plan.units
+            if any(key in keys and not (unit.shares and keys[key]) for key in unit.keys)
+        ]
         return f" (waits for job {held[0]})" if held else ""
 
     def count_command(self, said: Message) -> None:
@@ -116,7 +129,7 @@ class Jobs:
 
     def refuse(self, said: Message, text: str) -> None:
         """Note in the audit that something was asked for and refused."""
-        self.audit.write("refused", person(said), f"{said.text}: {text}")
+        self.audit.write("refused", person(said), self.journal.mask(f"{said.text}: {text}"))
 
     def report(self, title: str, text: str) -> None:
         """Something to read, on a page and in the feed, as a job that is done."""
@@ -174,7 +187,7 @@ class Jobs:
         self.engine.wake()
         if job.state == Is.CANCELLED:
             return f"job {number} is cancelled; nothing had been begun"
-        parts = self.whole(number).units
+        parts = self.whole(number, after=1 << 60).units
         left = "; ".join(f"{part.name} {part.text or 'not begun'}" for part in parts[:4])
         return f"job {number} ends at its next step; now: {left}"
 
@@ -196,14 +209,18 @@ class Jobs:
         for job in self.journal.untold():
             page = self.pages().job(job.id)
             old = datetime.now(UTC) - job.changed > TOO_LATE
-            if not job.channel or old or self.say(job.network, job.channel, ended(job, page)):
+            lines = [] if not job.channel or old else self.tellings.get(job.kind, USUAL).ended(job, page)
+            if not lines or self.say(job.network, job.channel, lines[0]):
                 self.journal.told(job.id)
+                for line in lines[1:]:
+                    self.say(job.network, job.channel, line)
             self.quiet.pop(job.id, None)
         now = time.monotonic()
         for job in self.unfinished():
-            since, pause, before = self.quiet.setdefault(job.id, (now, FIRST_NEWS, ""))
+            telling = self.tellings.get(job.kind, USUAL)
+            since, pause, before = self.quiet.setdefault(job.id, (now, telling.first_news or FIRST_NEWS, ""))
             if now - since < pause or not job.channel or job.state != Is.RUNNING:
                 continue
-            text = progress(job, self.whole(job.id, after=1 << 60).units)
+            text = telling.progress(job, self.whole(job.id, after=1 << 60).units, self.pages().job(job.id))
             if text != before and self.say(job.network, job.channel, text):
-                self.quiet[job.id] = (now, min(MOST_QUIET, pause * 2), text)
+                self.quiet[job.id] = (now, min(MOST_QUIET, max(FIRST_NEWS, pause * 2)), text)

@@ -1,7 +1,8 @@
 """The journal of jobs: every change of theirs, each in a transaction that a power cut does not undo."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
@@ -15,7 +16,8 @@ from chanops.core.plan import Plan
 from chanops.services.audit import Audit, person
 from chanops.services.database import Database
 from chanops.services.history import History
-from chanops.services.jobs.rows import FINISHED, Claim, Fenced, Is, Job, Step, job_of, jobs_by, steps_of
+from chanops.services.jobs.locking import lock
+from chanops.services.jobs.rows import FINISHED, UNDER_WAY, Claim, Fenced, Is, Job, Step, job_of, jobs_by, steps_of
 from chanops.services.replies import storable
 from chanops.services.tables import jobs, locks, output, runners, stamp, steps, units
 
@@ -32,6 +34,7 @@ class Journal:
 
     def __init__(self, database: Database, history: History, audit: Audit) -> None:
         self.database, self.history, self.audit = database, history, audit
+        self.mask: Callable[[str], str] = str  # what is stored to be shown has no secrets in it
 
     def create(self, plan: Plan, said: Message, public: bool, most: int) -> Job:
         """A new job, with its audit row, on disk. Raises Refused where the account has too many unfinished ones."""
@@ -43,7 +46,7 @@ class Journal:
                 raise Refused(f"{most} of your jobs are not finished: wait for one, or .cancel it")
             line = self.history.keep(connection, [said])[0] if said.channel and said.nick else None
             row = {
-                **new_row(connection, plan, public),
+                **new_row(connection, plan, public, self.mask(plan.title)),
                 "network": said.network,
                 "channel": said.channel,
                 "nick": storable(said.nick),
@@ -57,7 +60,7 @@ class Journal:
                 for place, unit in enumerate(plan.units)
             ]
             connection.execute(units.insert(), parts)
-            self.audit.note(connection, "job", person(said), plan.shown, number)
+            self.audit.note(connection, "job", person(said), self.mask(plan.shown), number)
             return job_of(connection.execute(select(jobs).where(jobs.c.id == number)).mappings().one())
 
         return self.database.wait(work, durable=True)
@@ -69,7 +72,7 @@ class Journal:
             at = now()
             done = {"state": Is.DONE, "text": storable(text), "started": at, "ended": at, "told": True}
             nobody = {"network": "", "channel": "", "nick": "", "account": "", "line": None}
-            row = {**new_row(connection, Plan("report", title, ()), True), **nobody, **done}
+            row = {**new_row(connection, Plan("report", title, ()), True, title), **nobody, **done}
             connection.execute(jobs.insert(), row)
 
         self.database.wait(work)
@@ -88,13 +91,8 @@ class Journal:
                 newest = select(runners.c.beat).where(runners.c.token == row["owner"])
                 if connection.execute(newest).scalar() not in (None, seen[row["owner"]]):
                     return None
-            keys = {key for unit in Plan.read(row["plan"]).units for key in unit.keys}
-            held = select(locks.c.key).where(locks.c.key.in_(keys), locks.c.job != number).limit(1)
-            if connection.execute(held).first() is not None:
+            if not lock(connection, number, Plan.read(row["plan"])):
                 return None
-            if keys:
-                rows = [{"key": key, "job": number} for key in keys]
-                connection.execute(insert(locks).on_conflict_do_nothing(), rows)
             claim = Claim(number, owner, row["fence"] + 1)
             change = {"state": Is.RUNNING, "owner": owner, "fence": claim.fence, "changed": next_change(connection)}
             if row["started"] is None:
@@ -134,6 +132,8 @@ class Journal:
                 "deadline": deadline,
             }
             connection.execute(steps.insert(), row)
+            begun = update(units).where(units.c.job == claim.job, units.c.number == unit, units.c.state == Is.WAITING)
+            connection.execute(begun, {"state": Is.RUNNING, "text": UNDER_WAY, "changed": now()})
             self.audit.note(connection, "intend", "", f"{unit} {name} #{attempt} {row['asked']}", claim.job)
             return steps_of(connection, claim.job, unit, name)[-1]
 
@@ -149,15 +149,37 @@ class Journal:
 
         self.held(claim, work)
 
-    def show(self, claim: Claim, unit: int, state: str, text: str) -> None:
-        """How far a machine is; also as a line of output."""
+    def show(self, claim: Claim, unit: int, state: str, text: str, facts: Mapping[str, Any] | None = None) -> None:
+        """How far a machine is; also as a line of output. `facts` are JSON values, kept where none are given."""
+
+        text = self.mask(text)
 
         def work(connection: Connection) -> None:
             change = {"state": state, "text": storable(text), "changed": now()}
+            if facts is not None:
+                change["facts"] = json.dumps(facts)
             connection.execute(update(units).where(units.c.job == claim.job, units.c.number == unit), change)
             connection.execute(output.insert(), {"job": claim.job, "unit": unit, "at": now(), "text": storable(text)})
 
         self.held(claim, work, durable=state in FINISHED)
+
+    def wrote(self, pieces: Sequence[tuple[Claim, int, int, str]]) -> "Future[None]":
+        """What commands wrote, as (claim, unit, stream, text); of jobs that are not ours any more nothing is kept.
+
+        Returns at once; `database.stored` waits for it.
+        """
+
+        def work(connection: Connection) -> None:
+            ours = {claim for claim in {piece[0] for piece in pieces} if is_held(connection, claim)}
+            rows = [
+                {"job": claim.job, "unit": unit, "at": now(), "text": storable(text), "stream": stream}
+                for claim, unit, stream, text in pieces
+                if claim in ours
+            ]
+            if rows:
+                connection.execute(output.insert(), rows)
+
+        return self.database.write(work)
 
     def finish(self, claim: Claim, state: str, text: str) -> None:
         """The job is over; what it held is free."""
@@ -217,11 +239,11 @@ class Journal:
         self.database.wait(lambda connection: connection.execute(delete(runners).where(runners.c.token == owner)))
 
 
-def new_row(connection: Connection, plan: Plan, public: bool) -> dict[str, Any]:
+def new_row(connection: Connection, plan: Plan, public: bool, title: str) -> dict[str, Any]:
     """A new job's row, but for who asked for it."""
     return {
         "kind": plan.kind,
-        "title": storable(plan.title),
+        "title": storable(title),
         "plan": plan.text,
         "state": Is.WAITING,
         "text": "",
@@ -235,10 +257,15 @@ def new_row(connection: Connection, plan: Plan, public: bool) -> dict[str, Any]:
     }
 
 
+def is_held(connection: Connection, claim: Claim) -> bool:
+    """Whether the job is ours."""
+    query = select(jobs.c.owner, jobs.c.fence, jobs.c.state).where(jobs.c.id == claim.job)
+    return connection.execute(query).first() == (claim.owner, claim.fence, Is.RUNNING)
+
+
 def check_held(connection: Connection, claim: Claim) -> None:
     """Raises Fenced where the job is not ours any more."""
-    query = select(jobs.c.owner, jobs.c.fence, jobs.c.state).where(jobs.c.id == claim.job)
-    if connection.execute(query).first() != (claim.owner, claim.fence, Is.RUNNING):
+    if not is_held(connection, claim):
         raise Fenced(f"job {claim.job} is not ours any more")
 
 

@@ -1,7 +1,8 @@
 """What is said of a job: in a line of the channel, on its page, in the feed."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from chanops.core.text import shorten, spoken
@@ -46,3 +47,27 @@ def progress(job: Job, parts: Sequence[UnitRow]) -> str:
     busy = [part for part in parts if part.state == Is.RUNNING]
     latest = sorted(busy, key=lambda part: part.changed, reverse=True)
     return head + ("; ".join(f"{part.name} {shorten(part.text, 120)}" for part in latest[:2]) or "nothing begun yet")
+
+
+def ended_lines(job: Job, page: str) -> list[str]:
+    """What is said when a job is over."""
+    return [ended(job, page)]
+
+
+def progress_line(job: Job, parts: Sequence[UnitRow], page: str) -> str:
+    """What is said while it is not."""
+    return progress(job, parts)
+
+
+@dataclass(frozen=True)
+class Telling:
+    """How a kind of job is told of. With `quick`, nothing is said at the begin, and the first news comes soon."""
+
+    summary: Callable[[Job, Sequence[UnitRow]], str] = summary
+    ended: Callable[[Job, str], list[str]] = ended_lines
+    progress: Callable[[Job, Sequence[UnitRow], str], str] = progress_line
+    first_news: float = 0.0  # seconds; 0 is what is usual
+    quick: bool = False
+
+
+USUAL = Telling()

@@ -1,18 +1,20 @@
 """Jobs as they are stored and read."""
 
+import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Connection, Select, select
+from sqlalchemy import Connection, Select, func, select
 
 from chanops.core.errors import Problem
 from chanops.core.plan import Plan
 from chanops.services.tables import moment, output, steps, units
 
 LATELY = 1000  # jobs that are looked through, at most, for what was done lately
+UNDER_WAY = "under way"  # what is said of a machine of which nothing else has been said yet
 FINISHED = ("done", "failed", "cancelled", "needs-attention")
 
 
@@ -89,6 +91,8 @@ class UnitRow:
     state: str
     text: str
     changed: datetime
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    """How a command ended: "end", "status", "signal", "seconds", "written", "kept", "digest", "host"; some may lack."""
 
 
 @dataclass(frozen=True)
@@ -109,12 +113,13 @@ class Step:
 
 @dataclass(frozen=True)
 class OutputLine:
-    """A line that a job wrote."""
+    """What a job wrote: a line of its own (stream 0), or a piece of what a command wrote to 1 or 2."""
 
     id: int
     unit: int
     at: datetime
     text: str
+    stream: int = 0
 
 
 def job_of(row: Mapping[Any, Any]) -> Job:
@@ -150,7 +155,7 @@ def units_of(connection: Connection, job: int) -> list[UnitRow]:
     """A job's machines."""
     query = select(units).where(units.c.job == job).order_by(units.c.number)
     return [
-        UnitRow(row["number"], row["name"], row["state"], row["text"], moment(row["changed"]))
+        UnitRow(row["number"], row["name"], row["state"], row["text"], moment(row["changed"]), json.loads(row["facts"]))
         for row in connection.execute(query).mappings()
     ]
 
@@ -195,7 +200,18 @@ def step_of(row: Mapping[Any, Any]) -> Step:
 def output_of(connection: Connection, job: int, after: int = 0, most: int = 1000) -> list[OutputLine]:
     """The lines that a job wrote after one of them."""
     query = select(output).where(output.c.job == job, output.c.id > after).order_by(output.c.id).limit(most)
-    return [
-        OutputLine(row["id"], row["unit"], moment(row["at"]), row["text"])
-        for row in connection.execute(query).mappings()
-    ]
+    return [output_line(row) for row in connection.execute(query).mappings()]
+
+
+def output_line(row: Mapping[Any, Any]) -> OutputLine:
+    """A line, or a piece, from its row."""
+    return OutputLine(row["id"], row["unit"], moment(row["at"]), row["text"], row["stream"])
+
+
+def end_of_output(connection: Connection, job: int, unit: int, most: int = 4096) -> list[OutputLine]:
+    """The last pieces of what one machine's command wrote, each at most so many characters long."""
+    end = func.substr(output.c.text, -most).label("end")
+    query = select(output.c.id, output.c.unit, output.c.at, end, output.c.stream)
+    query = query.where(output.c.job == job, output.c.unit == unit, output.c.stream > 0)
+    rows = connection.execute(query.order_by(output.c.id.desc()).limit(20)).mappings().all()
+    return [output_line({**row, "text": row["end"]}) for row in reversed(rows)]

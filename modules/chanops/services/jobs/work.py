@@ -15,7 +15,7 @@ from chanops.providers.base import Busy, OutcomeUnknown, RateLimited, Unreachabl
 from chanops.services.database import NotStored
 from chanops.services.jobs.journal import Journal
 from chanops.services.jobs.lease import Lease
-from chanops.services.jobs.rows import Attention, Cancelled, Claim, Is, Step, Stopped, UnitRow, steps_of
+from chanops.services.jobs.rows import UNDER_WAY, Attention, Cancelled, Claim, Is, Step, Stopped, UnitRow, steps_of
 from chanops.services.tables import stamp
 
 T = TypeVar("T")
@@ -54,7 +54,10 @@ class Work:
         self, journal: Journal, lease: Lease, claim: Claim, plan: Plan, part: UnitRow, signals: Signals
     ) -> None:
         self.journal, self.lease, self.claim, self.plan = journal, lease, claim, plan
-        self.number, self.told, self.signals = part.number, part.text, signals
+        self.number, self.signals = part.number, signals
+        self.told = "" if part.text == UNDER_WAY else part.text
+        self.kept: dict[str, Any] = {}  # what the database has not taken yet, for when the workflow is begun anew
+        self.facts = dict(part.facts)  # what is stored with the machine's end
         self.power = ""  # how the machine is, put before all that is said of it
         self.begun: dict[int, float] = {}  # steps of this life, and when each was last sent
 
@@ -140,10 +143,10 @@ class Work:
         """
         step = self.last(name)
         while True:
-            self.check()
             if step is not None and step.state == "done":
                 result: T = json.loads(step.result)
                 return result
+            self.check()
             if step is not None and step.state in ("intended", "unknown"):
                 found = self.search(step, look, grace)
                 if found is not None:

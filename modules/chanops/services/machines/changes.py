@@ -9,6 +9,7 @@ from chanops.providers.base import Machine, State
 from chanops.services.database import NotStored
 from chanops.services.jobs.rows import Attention
 from chanops.services.jobs.work import Late
+from chanops.services.machines import host_keys
 from chanops.services.machines.memory import specification
 from chanops.services.machines.moves import Tools, begin, cut_power, here, itself, see_ended, switch_off, switch_on
 from chanops.services.machines.snapshots import prune, take_snapshot
@@ -43,6 +44,7 @@ def rename(tools: Tools) -> str:
     new = str(tools.work.fact("new_name"))
     change(tools, "rename", "rename", lambda id: tools.provider.rename(id, new))
     tools.memory.rename(tools.provider.name, tools.name, new)
+    host_keys.rename(tools, new)
     return f"is called {new} now"
 
 

@@ -93,9 +93,9 @@ class Cloud:
             self.known_as = self.provider.identity()
         return self.known_as
 
-    def recent(self) -> float:
+    def recent(self, age: float = RECENT) -> float:
         """The time.monotonic() after which a view must be taken that is shown or planned with."""
-        return max(time.monotonic() - RECENT, self.changed_at)
+        return max(time.monotonic() - age, self.changed_at)
 
     def changed(self) -> None:
         """We have changed something there: what was seen before does not count any more."""

@@ -6,6 +6,7 @@ import time
 from chanops.core.money import a_month, an_hour
 from chanops.providers.base import Image, Machine, State
 from chanops.services.jobs.rows import Attention
+from chanops.services.machines import host_keys
 from chanops.services.machines.memory import specification
 from chanops.services.machines.moves import FRESH, RECENT, Tools, destroy, here, itself, switch_off
 from chanops.services.machines.snapshots import checked, prune, snapshot_name, take_snapshot
@@ -87,4 +88,5 @@ def destroy_only(tools: Tools) -> str:
         remember(tools, id)
     destroy(tools, id, lambda: itself(tools, id))
     tools.memory.forget(tools.provider.name, tools.name)
+    host_keys.forget(tools)
     return f"is destroyed, saves {an_hour(float(tools.work.fact('price', 0.0)))}"

@@ -9,7 +9,7 @@ from chanops.core.text import near
 from chanops.core.words import Targets
 from chanops.providers.base import Machine, ProviderError
 from chanops.providers.hosts import HOSTS, hosts
-from chanops.services.machines.clouds import Clouds
+from chanops.services.machines.clouds import RECENT, Clouds
 
 
 @dataclass(frozen=True)
@@ -54,13 +54,16 @@ def matches(which: Targets, machine: Machine) -> bool:
     return not rest or replace(which, selectors=rest).matches(machine.name, machine.tags, machine.provider, machine.id)
 
 
-def look(clouds: Clouds, settings: Callable[[], Settings], only: str = "", than: float | None = None) -> Inventory:
-    """All machines there are now, of one provider or of all; a cloud that cannot be asked is told of."""
+def look(clouds: Clouds, settings: Callable[[], Settings], only: str = "", age: float = RECENT) -> Inventory:
+    """All machines there are, seen at most `age` seconds ago, of one provider or of all.
+
+    A cloud that cannot be asked is told of.
+    """
     found, troubles = [], []
     for name, cloud in clouds.by_name.items():
         if only in ("", name):
             try:
-                found += cloud.machines.newer(cloud.recent() if than is None else than)
+                found += cloud.machines.newer(cloud.recent(age))
             except ProviderError as error:
                 troubles.append(str(error))
     if only in ("", HOSTS):

@@ -17,6 +17,7 @@ from chanops.services.jobs.rows import Attention
 from chanops.services.jobs.work import Late, Work
 from chanops.services.machines.clouds import Cloud
 from chanops.services.machines.memory import Memory
+from chanops.services.remote.reach import Reach
 
 T = TypeVar("T")
 FRESH = 3.0  # seconds: how old a view may be on which a machine is destroyed
@@ -35,6 +36,7 @@ class Tools:
     cloud: Cloud  # the machine's account; it stays the same for this job, whatever a reload changes
     memory: Memory
     settings: Callable[[], Settings]
+    reach: Reach
 
     @property
     def provider(self) -> Provider:

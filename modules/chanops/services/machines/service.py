@@ -1,6 +1,6 @@
 """The machines, as commands and pages ask for them."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -11,6 +11,7 @@ from chanops.core.confirm import Confirmations
 from chanops.core.errors import Problem, Refused
 from chanops.core.message import Message
 from chanops.core.plan import Plan
+from chanops.core.public_keys import PublicKey
 from chanops.core.sections import Settings
 from chanops.core.words import Targets, targets
 from chanops.providers.base import Image, Key, Region, Size
@@ -21,6 +22,7 @@ from chanops.services.jobs.jobs import Jobs
 from chanops.services.jobs.rows import Attention, Is
 from chanops.services.jobs.work import Work
 from chanops.services.machines import changes
+from chanops.services.machines.cloud_keys import add_key, plan_keys
 from chanops.services.machines.clouds import Cloud, Clouds
 from chanops.services.machines.costs import Bill, bills
 from chanops.services.machines.down import destroy_only, down
@@ -30,6 +32,7 @@ from chanops.services.machines.moves import OURS, Tools
 from chanops.services.machines.planner import STILL_ALLOWED, Planner, nearest_of, question
 from chanops.services.machines.planner_up import UpPlanner
 from chanops.services.machines.up import up
+from chanops.services.remote.reach import Reach
 
 WORKFLOWS: Mapping[str, Callable[[Tools], str]] = {
     "up": up,
@@ -43,6 +46,7 @@ WORKFLOWS: Mapping[str, Callable[[Tools], str]] = {
     "snapshot": changes.snapshot,
     "restore": changes.restore,
     "tag": changes.tag,
+    "key": add_key,
 }
 
 
@@ -161,6 +165,11 @@ class Machines:
         """The SSH keys."""
         return self.cloud(on).provider.keys()
 
+    def add_keys(self, keys: Sequence[tuple[str, PublicKey]], on: str, said: Message) -> list[str]:
+        """Have a cloud give new machines these keys too, which are (name, key)."""
+        with self.refusals_noted(said):
+            return [self.jobs.submit(plan_keys(self.cloud(on), keys), said)]
+
     def snapshots(self, on: str = "") -> list[tuple[str, Image]]:
         """All snapshots as (provider, image), newest first."""
         names = [on] if on else list(self.clouds.by_name)
@@ -169,12 +178,12 @@ class Machines:
         return sorted(found, key=lambda each: each[1].created, reverse=True)
 
 
-def workflows(clouds: Clouds, memory: Memory, settings: Callable[[], Settings]) -> dict[str, Workflow]:
+def workflows(clouds: Clouds, memory: Memory, settings: Callable[[], Settings], reach: Reach) -> dict[str, Workflow]:
     """What is done for each kind of plan."""
 
     def bound(kind: str, flow: Callable[[Tools], str]) -> Workflow:
         def run(work: Work) -> str:
-            tools = Tools(work, cloud_of(work, clouds), memory, settings)
+            tools = Tools(work, cloud_of(work, clouds), memory, settings, reach)
             if kind not in STILL_ALLOWED and work.last("destroy") is None:
                 tools.refuse_protected()
             try:

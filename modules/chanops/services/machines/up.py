@@ -14,6 +14,7 @@ from chanops.providers.base import Can, Machine, NotFound, Order, ProviderError,
 from chanops.services.jobs.journal import now
 from chanops.services.jobs.rows import Attention, done_lately
 from chanops.services.jobs.work import Late
+from chanops.services.machines.host_keys import GivenKey, expect, see_answering
 from chanops.services.machines.memory import JOB_TAG, Specification, specification
 from chanops.services.machines.moves import FRESH, SHORT, Tools, here, switch_on
 
@@ -22,9 +23,11 @@ def up(tools: Tools) -> str:
     """Start what is off, make what is not there."""
     if tools.work.unit.id:
         machine = switch_on(tools, tools.work.unit.id)
-        return f"{machine.address} (was off)"
-    id = tools.work.act("create", lambda: create(tools), lambda _: made(tools), grace=tools.cloud.settings.grace)
+        return f"{machine.address} (was off){see_answering(tools, machine)}"
+    key, grace = GivenKey(tools, order_of(tools).script), tools.cloud.settings.grace
+    id = tools.work.act("create", lambda: create(tools, key), lambda _: made(tools), grace=grace, asked=key.asked)
     tools.work.say(f"is being made (id {id})")
+    tools.work.once("host key", lambda: expect(tools))
     machine = see_running(tools, id)
     no_second(tools, id)
     tools.work.say(f"runs at {machine.address}")
@@ -32,7 +35,7 @@ def up(tools: Tools) -> str:
     tools.memory.remember(
         tools.provider.name, tools.name, specification(machine, order_of(tools).script, reserved_of(tools))
     )
-    return f"{machine.address}{told}"
+    return f"{machine.address}{told}{see_answering(tools, machine)}"
 
 
 def order_of(tools: Tools) -> Order:
@@ -44,7 +47,7 @@ def order_of(tools: Tools) -> Order:
     return Order(name=tools.name, **facts)
 
 
-def create(tools: Tools) -> str:
+def create(tools: Tools, key: GivenKey) -> str:
     """Ask for the machine, unless somebody has the name by now; its id."""
     order = order_of(tools)
     for each in tools.machines(time.monotonic() - SHORT):
@@ -57,7 +60,7 @@ def create(tools: Tools) -> str:
             if tools.provider.machine(id).name == order.name:
                 raise Problem(f"there is one of that name by now (id {id}): nothing was made")
     try:
-        return tools.provider.create(order).id
+        return tools.provider.create(replace(order, script=key.script)).id
     except Quota as error:
         raise Quota(f"{error}: ask the cloud for more, or take something down") from None
 

@@ -1,0 +1,31 @@
+"""Which job has which machine: alone, or with others that share it."""
+
+from sqlalchemy import Connection, or_, select
+from sqlalchemy.dialects.sqlite import insert
+
+from chanops.core.plan import Plan
+from chanops.services.jobs.rows import Is
+from chanops.services.tables import jobs, locks
+
+
+def lock(connection: Connection, number: int, plan: Plan) -> bool:
+    """Take the machines of a plan: alone, or shared where the unit says so; False where another job is in the way."""
+    alone = {key for unit in plan.units if not unit.shares for key in unit.keys}
+    shared = {key for unit in plan.units if unit.shares for key in unit.keys}
+    taken = or_(locks.c.key.in_(alone | shared), locks.c.base.in_(alone))
+    if connection.execute(select(locks.c.key).where(locks.c.job != number, taken).limit(1)).first() is not None:
+        return False
+    if shared and waits_alone(connection, number, shared):
+        return False
+    rows = [{"key": key, "base": key, "job": number} for key in sorted(alone)]
+    rows += [{"key": f"~{number}~{key}", "base": key, "job": number} for key in sorted(shared)]
+    if rows:
+        connection.execute(insert(locks).on_conflict_do_nothing(), rows)
+    return True
+
+
+def waits_alone(connection: Connection, number: int, shared: set[str]) -> bool:
+    """Whether an older job waits to have one of these machines alone: nobody who shares it may pass it by for ever."""
+    waiting = select(jobs.c.plan).where(jobs.c.state == Is.WAITING, jobs.c.id < number)
+    units = [unit for text in connection.execute(waiting).scalars() for unit in Plan.read(text).units]
+    return any(key in shared for unit in units if not unit.shares for key in unit.keys)

@@ -1,0 +1,1 @@
+"""What is done on machines over SSH, as jobs: commands, scripts, files, keys."""
