@@ -36,7 +36,7 @@ ARROWS = {
     "offline": {"core", "app", "configuration"},
     "testing": {"core", "services", "configuration", "offline", "simulator"},
     "conversation": {"core", "simulator"},
-    "demo": {"core", "app", "configuration", "conversation", "simulator"},
+    "demo": {"core", "app", "configuration", "conversation", "simulator", "ssh"},
     "logs": {"core"},
     "cli": {"core", "app", "configuration", "demo", "loader", "logs", "offline", "version"},
     "__main__": {"cli"},

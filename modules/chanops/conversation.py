@@ -17,6 +17,7 @@ You are alice in {channel}, logged in, with the roles admin and ops. What you ty
   .help                                     .url https://example.org/ A title
   have you seen https://example.org/news?   .links
   .machines      .up scraper-1,scraper-2    .jobs      .cost
+  .run scraper-* uname -a                   .run db one-by-one=yes uptime; df -h
   .down scraper-*     .up scraper-*         .down spider
 /guest TEXT says it as somebody who is not logged in; /quit ends.
 """
@@ -104,8 +105,9 @@ class Played:
         self.ask(
             self.alice, ".up scraper-1,scraper-2", r"job 1: up scraper-1, scraper-2 \(demo: s-2vcpu-4gb, fra1, .* \$"
         )
-        self.see(r"job 1: done in .*scraper-1 203\.0\.113\.\d+; scraper-2 203")
+        self.see(r"job 1: done in .*scraper-1 (?:127|203)\.[\d.]+; .*scraper-2 (?:127|203)")
         self.ask(self.alice, ".machines scraper-1", r"scraper-1 +\x0303running")
+        self.run_commands()
         self.ask(
             self.alice,
             ".up scraper-3 size=s-2vcpu-4bg",
@@ -117,12 +119,21 @@ class Played:
         )
         code = re.search(r"\.confirm ([0-9A-Z]{6})", shown)
         self.ask(
-            self.alice, f".confirm {code[1] if code else '?'}", r"job 2: down scraper-1, scraper-2 \(demo\) · saves \$"
+            self.alice, f".confirm {code[1] if code else '?'}", r"job 5: down scraper-1, scraper-2 \(demo\) · saves \$"
         )
-        self.see(r"job 2: done in .*snapshot scraper-1-\d{8}T\d{6}Z-j2 .*saves")
-        self.ask(self.alice, ".up scraper-*", r"job 3: up scraper-1, scraper-2 .*from scraper-1-\d{8}T\d{6}Z-j2")
-        self.see(r"job 3: done in .*scraper-1 203\.0\.113\.\d+; scraper-2 203")
+        self.see(r"job 5: done in .*snapshot scraper-1-\d{8}T\d{6}Z-j5 .*saves")
+        self.ask(self.alice, ".up scraper-*", r"job 6: up scraper-1, scraper-2 .*from scraper-1-\d{8}T\d{6}Z-j5")
+        self.see(r"job 6: done in .*scraper-1 (?:127|203)\.[\d.]+; .*scraper-2 (?:127|203)")
         self.ask(self.alice, ".cost", r"demo: 5 machines, 4 running · \$")
+
+    def run_commands(self) -> None:
+        """What is done on machines while they run."""
+        self.ask(self.alice, ".run scraper-1 uname -a", r"job 2: scraper-1 ok in .* http")
+        self.see(r"scraper-1: Linux scraper-1 ")
+        self.ask(self.alice, ".run scraper-* git pull && nproc", r"job 3: 2 machines · scraper-1 ok .* scraper-2 ok ")
+        self.see(r"scraper-1, scraper-2: Already up to date")
+        self.see(r"scraper-1, scraper-2: 2")
+        self.ask(self.alice, ".run scraper-*,db test -e /root/lock", r"job 4: 3 machines · db exit 1 in .*")
 
     def see(self, wanted: str) -> None:
         """Wait for the report of a job."""
@@ -161,7 +172,7 @@ class Played:
         print(f"\n{address} now has")
         for title, line in zip(titles, lines, strict=False):
             print(f"  {title}\n    {line}")
-        self.check(TITLE in titles and len(titles) == 5, f"the feed's titles are {titles!r}")
+        self.check(TITLE in titles and len(titles) == 8, f"the feed's titles are {titles!r}")
         page, _ = fetch(lines[titles.index(TITLE)]) if TITLE in titles else ("", "")
         self.check(TITLE in page, "the line's page does not have the line")
         self.check(fetch(address, etag)[0] == "304", "an unchanged feed is not answered with 304")

@@ -13,20 +13,33 @@ from chanops import configuration
 from chanops.app import App
 from chanops.conversation import Played, Stage, prompt
 from chanops.core.errors import Problem
+from chanops.core.public_keys import PublicKey, public_key
 from chanops.simulator.chat import Chat
 from chanops.simulator.digitalocean import CloudServer, Delays
 from chanops.simulator.ircd import IrcServer
+from chanops.simulator.ssh_cloud import Ssh
+from chanops.ssh.keys import new_host_key
+from chanops.ssh.known import KnownHosts
 
 BOT, CHANNEL, PASSWORD = "chanops", "#ops", "demo"
 IRC_PORT, WEB_PORT = 6667, 8080
 WITHIN = 10.0
 DELAYS = 0.5  # of a simulated action's few seconds
 
+KEY_FILE, KNOWN_HOSTS = "id_ed25519", "known_hosts"
+SSH = f"""\
+[ssh]
+key_file = {KEY_FILE}
+known_hosts = {KNOWN_HOSTS}
+[machine:*]
+port = {{port}}
+"""
+
 INTRODUCTION = """\
 An IRC network on {host}:{port}, with the bot in {channel}. Join with any client:
   /connect {host} {port}    then  /join {channel}
   To be somebody with a role there: nick alice, then  /msg NickServ IDENTIFY {password}
-A simulated DigitalOcean with three machines: {cloud}
+A simulated DigitalOcean with three machines, which answer SSH: {cloud}
 The pages: {pages}machines and {pages}jobs; the feed: {pages}feed.rss
 """
 
@@ -53,16 +66,17 @@ def stage() -> Iterator[Stage]:
     """The network, the cloud, the bot, the pages; all gone afterwards."""
     bot_password, token = secrets.token_urlsafe(16), secrets.token_urlsafe(16)
     accounts = {"alice": PASSWORD, BOT: bot_password}
+    private, public = new_host_key()
+    ssh = Ssh()
     with (
         tempfile.TemporaryDirectory(prefix="chanops-demo-") as folder,
-        CloudServer(token=token, delays=Delays.realistic(DELAYS)) as cloud,
+        CloudServer(token=token, delays=Delays.realistic(DELAYS), ssh=ssh) as cloud,
     ):
-        cloud.world.add_droplet("db", size="s-2vcpu-4gb", tags=("db",))
-        cloud.world.add_droplet("spider", size="s-1vcpu-2gb", tags=("scraper",))
-        cloud.world.add_droplet("old-web", tags=("web",), status="off")
-        server = listening(lambda port: IrcServer(port=port, accounts=accounts), IRC_PORT)
         path = Path(folder) / "config.ini"
-        write_configuration(path, server.address, bot_password, cloud.url, token)
+        private_file(path.parent / KEY_FILE, private)
+        furnish(cloud, ssh, public, path.parent)
+        server = listening(lambda port: IrcServer(port=port, accounts=accounts), IRC_PORT)
+        write_configuration(path, server.address, bot_password, cloud, ssh.port)
         app = App(configuration.read(path))
         ready = threading.Event()
         failed: list[BaseException] = []
@@ -76,6 +90,23 @@ def stage() -> Iterator[Stage]:
             app.stop()
             thread.join(WITHIN)
             server.stop()
+
+
+def furnish(cloud: CloudServer, ssh: Ssh, public: PublicKey, folder: Path) -> None:
+    """Machines that have been there for a while: they know the bot's key, and it knows theirs."""
+    cloud.world.add_key(BOT, public.line)
+    known = KnownHosts(folder / KNOWN_HOSTS)
+    for name, size, tag in (
+        ("db", "s-2vcpu-4gb", "db"),
+        ("spider", "s-1vcpu-2gb", "scraper"),
+        ("old-web", "s-1vcpu-1gb", "web"),
+    ):
+        number = cloud.world.add_droplet(name, size=size, tags=(tag,))
+        machine = ssh.machine(number) if cloud.ssh is not None else None
+        if machine is not None:
+            known.pin(f"demo/{name}", [public_key(machine.host_key)])
+        if name == "old-web":
+            cloud.world.set_status(number, "off")
 
 
 def listening(make: Callable[[int], IrcServer], port: int) -> IrcServer:
@@ -99,10 +130,16 @@ def run(app: App, ready: threading.Event, failed: list[BaseException]) -> None:
         ready.set()
 
 
-def write_configuration(path: Path, address: tuple[str, int], password: str, cloud: str, token: str) -> None:
-    """The demo's configuration, as a file like anybody's, so that .reload has something to read."""
+def private_file(path: Path, text: str) -> None:
+    """A file that only we may read."""
     path.touch(mode=0o600)
-    path.write_text(
+    path.write_text(text)
+
+
+def write_configuration(path: Path, address: tuple[str, int], password: str, cloud: CloudServer, port: int) -> None:
+    """The demo's configuration, as a file like anybody's, so that .reload has something to read."""
+    private_file(
+        path,
         f"""\
 [network:demo]
 host = {address[0]}
@@ -123,8 +160,8 @@ admin = alice
 ops = alice
 [provider:demo]
 kind = digitalocean
-token = {token}
-endpoint = {cloud.rstrip("/")}
+token = {cloud.token}
+endpoint = {cloud.url.rstrip("/")}
 poll = 0.3
 [machine:scraper-*]
 size = s-2vcpu-4gb
@@ -134,6 +171,7 @@ tags = scraper
 [machine:spider]
 protect = stop-only
 """
+        + (SSH.format(port=port) if cloud.ssh is not None else ""),
     )
 
 

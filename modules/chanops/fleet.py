@@ -98,6 +98,8 @@ class Fleet:
         key_file = configured.beside(ssh.key_file) if ssh.key_file else None
         limits = Limits(connect=ssh.connect_timeout, idle=ssh.idle)
         shell = open_shell(known, key_file, ssh.key_passphrase.get_secret_value, ssh.agent, limits)
+        if not ssh.agent:  # which may come later; a key that cannot be read is told of before anything is begun
+            shell.own_keys()
         return Opened(clouds, ssh, shell, known, mask)
 
     def use(self, opened: Opened) -> None:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from chanops.core.errors import Problem
 from chanops.core.message import Message
 from chanops.core.signature import signature_of
-from chanops.core.words import Flag, Rest, Targets, Url
+from chanops.core.words import Arguments, Flag, Rest, Targets, Url
 
 
 def url(address: Url, title: Rest = "", *, said: Message):
@@ -131,7 +131,8 @@ def test_what_takes_the_rest_takes_it_as_it_stands(function, text, expected):
         (run, "web* uptime -p", {"names": "web*", "command": "uptime -p"}),
         (run, "web* deadline=5m make test", {"command": "make test", "deadline": timedelta(minutes=5)}),
         (run, "web* make deadline=5m", {"command": "make deadline=5m", "deadline": timedelta(minutes=1)}),
-        (run, "web* deadlin=5m make", {"command": "deadlin=5m make"}),
+        (run, "web* DEADLIN=5m make", {"command": "DEADLIN=5m make"}),
+        (run, "web* dea=5m make", {"command": "dea=5m make"}),
         (run, "web* echo 'a", {"command": "echo 'a"}),
         (run, "web* 'a' && 'b'", {"command": "'a' && 'b'"}),
     ],
@@ -384,8 +385,54 @@ def test_a_flag_is_shown_as_it_is_typed():
         (several, "1 2 totl=3", "there is no totl=; did you mean total=?"),
         (move, "a thrid=4", "there is no thrid=; did you mean third=?"),
         (several, "1 x=3", "numbers must be a whole number"),
+        (run, "web deadlin=5m make", "there is no deadlin=; did you mean deadline=?"),
     ],
 )
 def test_a_mistyped_option_is_answered_with_the_right_one(function, typed, said):
     with pytest.raises(Problem, match=said.replace("?", r"\?")):
         signature_of(function).bind(typed)
+
+
+def script(name: str, words: Arguments = [], *, as_: str = "", stop_after: int = 0, dry_run: Dry = False):
+    return {"name": name, "words": words, "as_": as_, "stop_after": stop_after, "dry_run": dry_run}
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("x", {"words": [], "as_": ""}),
+        ("x a 'b c'", {"words": ["a", "b c"]}),
+        ("x 'a b'", {"words": ["a b"]}),
+        ('x "a" "b"', {"words": ["a", "b"]}),
+        ("x as=bob a as=eve", {"words": ["a", "as=eve"], "as_": "bob"}),
+        ("x a -n", {"words": ["a", "-n"], "dry_run": False}),
+        ("x -n a", {"words": ["a"], "dry_run": True}),
+        ("x '-n' a", {"words": ["-n", "a"], "dry_run": False}),
+        ("x stop-after=3 a", {"stop_after": 3}),
+        ("x stop_after=3 a", {"stop_after": 3}),
+        ("x ab=3", {"words": ["ab=3"]}),
+        ("x STOP_AFTR=3", {"words": ["STOP_AFTR=3"]}),
+        ("x 'stop-aftr=3'", {"words": ["stop-aftr=3"]}),
+    ],
+)
+def test_arguments_are_words_of_their_own_and_options_stand_before_them(text, expected):
+    assert called(script, text).items() >= expected.items()
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("x stop-aftr=3 a", "there is no stop-aftr=; did you mean stop-after=?"),
+        ("x as=a as=b", "as is given twice"),
+        ("x stop-after=x", "stop-after must be a whole number, not 'x'"),
+        ("x 'a", "the quote ' in 'a is not closed: type another '"),
+    ],
+)
+def test_a_name_that_python_keeps_for_itself_is_told_as_it_is_typed(text, said):
+    with pytest.raises(Problem) as caught:
+        called(script, text)
+    assert str(caught.value) == said
+
+
+def test_the_usage_line_of_arguments_and_of_such_names():
+    assert signature_of(script).usage == "NAME [as=…] [stop-after=…] [-n] [WORDS…]"

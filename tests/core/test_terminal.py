@@ -1,12 +1,13 @@
 """What commands write: without a terminal's colours, each line as it was last, nothing in it unseen."""
 
 import time
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chanops.core.terminal import end_of, last_lines, readable
+from chanops.core.terminal import ESCAPES, Stripper, end_of, last_lines, readable
 from chanops.core.text import UNSEEN
 
 
@@ -70,3 +71,31 @@ def test_of_what_is_too_long_the_last_whole_lines_are_left(text, most, end):
 def test_the_last_lines_are_those_with_something_in_them():
     assert last_lines("one\n\n\x1b[31mtwo\x1b[0m\n10%\r20%\n \n\n", 2) == ["two", "20%"]
     assert last_lines("\n\n", 5) == []
+
+
+SEQUENCES = st.lists(
+    st.sampled_from(
+        ["\x1b[31m", "\x1b[0m", "\x1b]0;title\x07", "\x1b]8;;x\x1b\\", "\x1b(B", "\x1b=", "a", "é", "[", "m"]
+    )
+).map("".join)
+
+
+@given(SEQUENCES, st.lists(st.integers(0, 80)))
+def test_in_whatever_pieces_it_comes_colours_and_movements_are_taken_out(text, cuts):
+    stripper, places = Stripper(), sorted({0, len(text), *(cut for cut in cuts if cut < len(text))})
+    pieces = [text[begun:over] for begun, over in pairwise(places)]
+    assert "".join(map(stripper.feed, pieces)) + stripper.held == ESCAPES.sub("", text)
+
+
+@given(st.text("\x1b[]0m;\x07\\ab\n"))
+def test_what_is_left_holds_no_sequence_which_would_be_taken_out_later(text):
+    """A secret which it cuts in two is looked for before that."""
+    left = Stripper().feed(text)
+    assert ESCAPES.sub("", left) == left
+
+
+def test_an_escape_that_never_ends_is_not_held_back_for_ever():
+    stripper = Stripper()
+    left = stripper.feed("\x1b]0;") + "".join(stripper.feed("x" * 100) for _ in range(10))
+    assert left.endswith("x" * 1000)
+    assert stripper.held == ""

@@ -13,10 +13,12 @@ from chanops.core.errors import Problem
 from chanops.core.text import UNSEEN
 from chanops.core.words import (
     LONGEST_ADDRESS,
+    Arguments,
     Kind,
     Rest,
     Targets,
     Url,
+    arguments,
     converter,
     next_word,
     number,
@@ -496,3 +498,26 @@ def test_a_machine_can_be_meant_by_its_id(word, name, id, meant):
 def test_what_is_no_id_is_refused(word):
     with pytest.raises(Problem):
         targets(word)
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("", []),
+        ("   ", []),
+        ("a  b ", ["a", "b"]),
+        ("'a  b' \"c\" ''", ["a  b", "c", ""]),
+        ("a=b --x -n", ["a=b", "--x", "-n"]),
+        ("it's $x \\\\", ["it's", "$x", "\\\\"]),
+    ],
+)
+def test_arguments_are_all_words_and_none_is_an_option(text, found):
+    assert arguments(text) == found
+    assert converter(Arguments)(text) == found
+
+
+@given(st.lists(st.text()))
+@settings(max_examples=300, deadline=None)
+def test_any_arguments_can_be_typed(found):
+    typed = " ".join('"' + each.replace("\\", "\\\\").replace('"', '\\"') + '"' for each in found)
+    assert arguments(typed) == found

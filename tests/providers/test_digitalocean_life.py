@@ -264,3 +264,15 @@ def test_plain_hosts():
         State.UNKNOWN,
         "192.0.2.9",
     )
+
+
+def test_a_key_is_added_and_listed_and_not_added_again(cloud, provider, requests):
+    public = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAI" + "A" * 43 + " alice@laptop"
+    id = provider.add_key("alice ü", public)
+    assert sent(requests) == ("POST", "/v2/account/keys", {"name": "alice ü", "public_key": public})
+    listed = provider.keys()
+    assert [(each.name, each.id) for each in listed if each.id == id] == [("alice ü", id)]
+    with pytest.raises(BadRequest, match="already in use"):
+        provider.add_key("again", public)
+    with pytest.raises(BadRequest):
+        provider.add_key("none", "no key")

@@ -24,6 +24,7 @@ from chanops.simulator.digitalocean import CloudServer, Delays
 from tests.providers.conftest import DROPLET, PLENTY, TOKEN, reply, until
 
 ORDER = Order("new-1", "s-1vcpu-1gb", "fra1", "debian-12-x64")
+PUBLIC = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAI" + "A" * 43
 CHANGES = {
     "create": lambda provider, id: provider.create(ORDER),
     "start": lambda provider, id: provider.start(id),
@@ -39,6 +40,7 @@ CHANGES = {
     "tag": lambda provider, id: provider.tag(id, ["a"], []),
     "untag": lambda provider, id: provider.tag(id, [], ["a"]),
     "point_address": lambda provider, id: provider.point_address("192.0.2.1", id),
+    "add_key": lambda provider, id: provider.add_key("alice", PUBLIC),
 }
 
 

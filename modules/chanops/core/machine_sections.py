@@ -23,11 +23,11 @@ class JobSettings:
     parallel: int = 50
     """Machines that one job works on at once."""
     most_machines: int = 50
-    """Machines that one command may act on."""
+    """Machines that one command may act on in clouds; .run and its like have no such limit."""
     most_jobs: int = 5
     """Unfinished jobs that one account may have."""
     per_minute: int = 12
-    """Commands that act on machines, in a minute, for each account."""
+    """Commands that act on machines, in a minute, for each account; five times as many where they are run there."""
 
 
 @section

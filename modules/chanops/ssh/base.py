@@ -174,6 +174,9 @@ class Shell(Protocol):
     def answers(self, login: Login, timeout: float) -> PublicKey:
         """The key that a host shows, if it is the known one. Raises NoAnswer, UnknownKey, ChangedKey."""
 
+    def own_keys(self) -> list[PublicKey]:
+        """The keys that we log in with. Raises Problem where there are none to be had."""
+
     def new_host_key(self) -> tuple[str, PublicKey]:
         """A new key for a machine: its private half in OpenSSH's format, and its public one."""
 

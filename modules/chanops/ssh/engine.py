@@ -110,6 +110,10 @@ class Engine:
             opened.callback(transport.close)
             return transport.shown_key
 
+    def own_keys(self) -> list[PublicKey]:
+        """The keys that we log in with."""
+        return [PublicKey(each.get_name(), each.asbytes()) for each in self.pool.identities().signers()]
+
     def new_host_key(self) -> tuple[str, PublicKey]:
         """A new key for a machine."""
         return new_host_key()

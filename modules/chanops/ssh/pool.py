@@ -6,7 +6,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from paramiko import ChannelException, SSHException
 from paramiko.channel import Channel
@@ -260,7 +260,8 @@ class Pool:
     def close(self, at_once: bool = True) -> None:
         """Close all; or each once nobody uses it any more."""
         with self.change:
-            self.closed = True
+            self.closed = at_once  # else whoever has it in hands goes on, and nothing is kept after that
+            self.limits = replace(self.limits, idle=0.0)
             kept = [each for connections in self.kept.values() for each in connections]
             self.kept.clear()
             self.change.notify_all()

@@ -239,3 +239,11 @@ def test_who_was_let_in_is_in_the_audit(ops):
     ops.ask(".authorize alice web-1")
     [(_, text)] = ops.audited("job")
     assert "authorize alice on web-1" in text
+
+
+def test_a_key_in_another_line_s_comment_or_options_is_not_that_line_s_key():
+    blob = ALICE.line.split()[1]
+    for line in (f"{BOB.line} was {blob} once", f'command="echo {blob} x" {BOB.line}'):
+        before = f"{line}\n".encode()
+        assert lines_with(before, [ALICE], "alice") == before + f"{ALICE.line} alice\n".encode()
+        assert lines_without(before + f"{SECOND.line}\n".encode(), [ALICE]).startswith(before)

@@ -121,7 +121,10 @@ class Changes(Questions):
 
     def add_key(self, name: str, public: str) -> str:
         """Add a key to the account."""
-        answer = self.transport.ask("POST", "account/keys", {"name": name, "public_key": public})
+        try:
+            answer = self.transport.ask("POST", "account/keys", {"name": name, "public_key": public})
+        finally:
+            self.kept["ssh_keys"].forget()
         return self.done(
             lambda found: str(Thing("key", Thing("answer", found).inner("ssh_key").found).number("id")), answer
         )

@@ -34,3 +34,8 @@ class Kept:
                 finally:
                     self.ended = time.monotonic()
             return list(self.value)
+
+    def forget(self) -> None:
+        """It has changed: whoever asks next fetches it."""
+        with self.lock:
+            self.value = None

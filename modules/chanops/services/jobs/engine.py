@@ -2,6 +2,7 @@
 
 import logging
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
@@ -11,6 +12,8 @@ from pathlib import Path
 from sqlalchemy import select
 
 from chanops.core.errors import Problem
+from chanops.core.message import Message
+from chanops.core.plan import Plan
 from chanops.providers.base import ProviderError
 from chanops.services.database import Database, NotStored
 from chanops.services.jobs.journal import Journal
@@ -54,15 +57,16 @@ class Engine:
         self.tellings = tellings
         self.lease: Lease
         self.running: dict[int, Signals] = {}
-        self.lock = threading.Lock()
+        self.lock, self.claiming = threading.Lock(), threading.Lock()
         self.woken, self.settled = threading.Event(), threading.Condition(self.lock)
-        self.stopping = False
+        self.started = self.stopping = False
         self.news: Callable[[int], None] = lambda job: None
 
     def start(self, folder: Path) -> None:
         """Take up what is there, and what comes; `folder` holds the runners' lock files."""
         self.lease = Lease(folder, self.journal)
         self.lease.take()
+        self.started = True
         threading.Thread(target=self.oversee, name="foreman", daemon=True).start()
 
     def stop(self, within: float = 3.0) -> None:
@@ -76,17 +80,34 @@ class Engine:
             if self.settled.wait_for(lambda: not self.running, within):
                 self.lease.drop()  # else the kernel does it, when the last thread is gone
 
+    def submit(self, plan: Plan, said: Message, public: bool, most: int) -> Job:
+        """A new job, which is begun at once where nothing is in its way. Raises Refused."""
+        with self.claiming:  # the foreman must not see it before it is begun
+            with self.lock:
+                can = self.started and not self.stopping and len(self.running) < MOST_AT_ONCE
+            job, claim = self.journal.begin(plan, said, public, most, self.lease.token if can else "")
+            if claim is not None:
+                self.lease.learn(claim)
+                guarded(partial(self.begin, job, claim))
+        if claim is None:
+            self.wake()
+        return job
+
     def wake(self) -> None:
         """There may be something to take up."""
         self.woken.set()
 
     def oversee(self) -> None:
         """The foreman's life: a sign of life, and a look for work, each second and whenever there is news."""
+        due = 0.0
         while not self.stopping:
             self.woken.clear()
-            guarded(self.lease.beat)
-            guarded(self.take_up)
-            self.woken.wait(BEAT)
+            if time.monotonic() >= due:
+                due = time.monotonic() + BEAT
+                guarded(self.lease.beat)
+            with self.claiming:
+                guarded(self.take_up)
+            self.woken.wait(max(0.0, due - time.monotonic()))
 
     def take_up(self) -> None:
         """Claim what waits or was left, oldest first; tell running jobs that they are to end."""
@@ -110,6 +131,7 @@ class Engine:
         """Claim a job, if it is to be had, and begin."""
         claim = self.journal.claim(job.id, self.lease.token, dead | {self.lease.token}, self.lease.last_signs(dead))
         if claim is not None:
+            self.lease.learn(claim)
             self.begin(job, claim)
 
     def begin(self, job: Job, claim: Claim) -> None:
@@ -130,7 +152,8 @@ class Engine:
     def run(self, job: Job, claim: Claim, signals: Signals) -> None:
         """One job's thread: each machine, then the end."""
         try:
-            self.news(job.id)
+            if not self.tellings.get(job.kind, USUAL).quick:  # of those, the end is the first news
+                self.news(job.id)
             with self.database.read() as connection:
                 open_units = [unit for unit in units_of(connection, job.id) if unit.state not in FINISHED]
             works = [Work(self.journal, self.lease, claim, job.plan, unit, signals) for unit in open_units]
@@ -218,6 +241,9 @@ def each(works: Sequence[Work], do: Callable[[Work], None], most: int) -> list[B
                     raised.append(error)
                     return
 
+    if len(works) == 1:
+        drain()
+        return raised
     threads = [threading.Thread(target=drain, daemon=True) for _ in range(max(1, min(most, len(works))))]
     for thread in threads:
         thread.start()

@@ -40,6 +40,7 @@ from chanops.services.tables import jobs
 log = logging.getLogger(__name__)
 FIRST_NEWS, MOST_QUIET = 30.0, 300.0  # seconds between two lines about a running job: ever longer
 MINUTE = 60.0
+QUICKER = 5  # times as many commands may be run in a minute as clouds may be changed
 TOO_LATE = timedelta(days=1)  # after which the end of a job is no news in the channel
 SayIn = Callable[[str, str, str], bool]  # network, channel, text; False where the bot is not there now
 
@@ -93,14 +94,13 @@ class Jobs:
         said now.
         """
         settings = self.settings()
-        self.count_command(said)
+        telling = self.tellings.get(plan.kind, USUAL)
+        self.count_command(said, settings.jobs.per_minute * (QUICKER if telling.quick else 1))
         public = bool(said.channel) and settings.channel(said.network, said.channel).feed
-        job = self.journal.create(plan, said, public, settings.jobs.most_jobs)
+        job = self.engine.submit(plan, said, public, settings.jobs.most_jobs)
         now = time.monotonic()
-        telling = self.tellings.get(job.kind, USUAL)
         self.quiet[job.id] = (now, telling.first_news or FIRST_NEWS, "")
-        self.engine.wake()
-        waits = self.in_the_way(job)
+        waits = self.in_the_way(job) if job.state == Is.WAITING else ""
         if telling.quick and not waits and not told:
             return ""
         return f"job {job.id}: {job.title}{told}{waits} {self.pages().job(job.id)}".rstrip()
@@ -117,9 +117,9 @@ class Jobs:
         ]
         return f" (waits for job {held[0]})" if held else ""
 
-    def count_command(self, said: Message) -> None:
+    def count_command(self, said: Message, most: int) -> None:
         """Raises Refused where an account acts on machines too often."""
-        most, now = self.settings().jobs.per_minute, time.monotonic()
+        now = time.monotonic()
         times = self.asked.setdefault((said.network, fold(said.account)), deque())
         while times and now - times[0] > MINUTE:
             times.popleft()

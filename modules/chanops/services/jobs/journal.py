@@ -38,13 +38,18 @@ class Journal:
 
     def create(self, plan: Plan, said: Message, public: bool, most: int) -> Job:
         """A new job, with its audit row, on disk. Raises Refused where the account has too many unfinished ones."""
+        return self.begin(plan, said, public, most, "")[0]
 
-        def work(connection: Connection) -> Job:
+    def begin(self, plan: Plan, said: Message, public: bool, most: int, owner: str) -> tuple[Job, Claim | None]:
+        """A new job, as `create` makes it; and the claim of it, where an owner is named and nothing is in its way."""
+
+        def work(connection: Connection) -> tuple[Job, Claim | None]:
             mine = (jobs.c.network == said.network, jobs.c.account == fold(said.account))
             unfinished = select(func.count()).where(*mine, jobs.c.state.not_in(FINISHED))
             if (connection.execute(unfinished).scalar() or 0) >= most:
                 raise Refused(f"{most} of your jobs are not finished: wait for one, or .cancel it")
-            line = self.history.keep(connection, [said])[0] if said.channel and said.nick else None
+            shown = said._replace(text=self.mask(said.text))
+            line = self.history.keep(connection, [shown])[0] if said.channel and said.nick else None
             row = {
                 **new_row(connection, plan, public, self.mask(plan.title)),
                 "network": said.network,
@@ -61,9 +66,21 @@ class Journal:
             ]
             connection.execute(units.insert(), parts)
             self.audit.note(connection, "job", person(said), self.mask(plan.shown), number)
-            return job_of(connection.execute(select(jobs).where(jobs.c.id == number)).mappings().one())
+            claim = None
+            if owner and lock(connection, number, plan, in_turn=True):
+                claim = self.taken(connection, number, owner, 1, first=True)
+            return job_of(connection.execute(select(jobs).where(jobs.c.id == number)).mappings().one()), claim
 
         return self.database.wait(work, durable=True)
+
+    def taken(self, connection: Connection, number: int, owner: str, fence: int, first: bool) -> Claim:
+        """A job is its owner's from now on."""
+        change = {"state": Is.RUNNING, "owner": owner, "fence": fence, "changed": next_change(connection)}
+        if first:
+            change["started"] = now()
+        connection.execute(update(jobs).where(jobs.c.id == number), change)
+        self.audit.note(connection, "claim", "", f"fence {fence}", number)
+        return Claim(number, owner, fence)
 
     def report(self, title: str, text: str) -> None:
         """A job that is done already: something to read."""
@@ -93,13 +110,7 @@ class Journal:
                     return None
             if not lock(connection, number, Plan.read(row["plan"])):
                 return None
-            claim = Claim(number, owner, row["fence"] + 1)
-            change = {"state": Is.RUNNING, "owner": owner, "fence": claim.fence, "changed": next_change(connection)}
-            if row["started"] is None:
-                change["started"] = now()
-            connection.execute(update(jobs).where(jobs.c.id == number), change)
-            self.audit.note(connection, "claim", "", f"fence {claim.fence}", number)
-            return claim
+            return self.taken(connection, number, owner, row["fence"] + 1, row["started"] is None)
 
         return self.database.wait(work, durable=True)
 

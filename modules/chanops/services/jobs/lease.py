@@ -53,6 +53,12 @@ class Lease:
         at = time.monotonic()
         self.known = at, self.journal.beat(self.token)
 
+    def learn(self, claim: Claim) -> None:
+        """The job became ours just now: so it was at our last sign of life, as far as anybody can tell."""
+        with self.renewing:
+            at, ours = self.known
+            self.known = at, ours | {claim}
+
     def sure(self, claim: Claim) -> None:
         """Raises Fenced unless the job is ours now, and for a while: to be asked just before a request is sent.
 

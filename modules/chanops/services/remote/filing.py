@@ -43,7 +43,7 @@ def digest_of(path: Path) -> tuple[int, str]:
 def put(tools: Tools, folder: Path) -> str:
     """Write a file there."""
     options = tools.options
-    tools.refuse_after_failures()
+    tools.refuse_after_failures("put")
 
     def do() -> dict[str, Any]:
         path = folder / options["file"]
@@ -61,19 +61,22 @@ def put(tools: Tools, folder: Path) -> str:
 def get(tools: Tools, folder: Path) -> str:
     """Read a file there, into the folder of files."""
     options = tools.options
-    tools.refuse_after_failures()
+    tools.refuse_after_failures("get")
     name = PurePosixPath(options["path"]).name or "file"
     place = Path("got", str(tools.work.job), folder_of(tools.work.plan, tools.work.unit), name)
 
     def do() -> dict[str, Any]:
         target = folder / place
-        for each in (folder, folder / "got", target.parent.parent, target.parent):
-            private_folder(each, "the folder of files that were fetched")
-        half = target.with_name(f".{target.name}.half")
+        got = folder / "got"
+        folder.mkdir(parents=True, exist_ok=True)
+        private_folder(got, "the folder of files that were fetched")
+        half = got / f".{tools.work.job}-{tools.work.number}.half"
         try:
             with half.open("wb") as file, tools.files() as files:
                 os.fchmod(file.fileno(), 0o600)
                 size, sha256 = files.get(options["path"], file, tools.settings().ssh.largest_file)
+            for each in (target.parent.parent, target.parent):
+                private_folder(each, "the folder of files that were fetched")
             half.replace(target)
         finally:
             half.unlink(missing_ok=True)

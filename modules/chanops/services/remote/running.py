@@ -37,8 +37,7 @@ def script_command(arguments: list[str]) -> str:
 def run(tools: Tools) -> str:
     """A command on one machine, once."""
     work = tools.work
-    if work.last("run") is None:
-        tools.refuse_after_failures()
+    tools.refuse_after_failures("run")
     recorder, login = tools.recorder(), tools.login
 
     def do() -> dict[str, Any]:

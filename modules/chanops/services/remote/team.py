@@ -74,12 +74,15 @@ def authorize(tools: Tools) -> str:
 
 def deauthorize(tools: Tools) -> str:
     """Take keys away from one machine."""
+    ours = {key.blob for key in tools.reach.shell.own_keys()}
+    if any(public_key(line).blob in ours for line in tools.options["keys"]):
+        raise Problem("that is a key with which chanops itself logs in: take it away there by hand")
     return change(tools, "deauthorize", lambda keys: lambda before: lines_without(before, keys))
 
 
 def change(tools: Tools, name: str, making: Callable[[list[PublicKey]], Callable[[bytes], bytes]]) -> str:
     """Change authorized_keys."""
-    tools.refuse_after_failures()
+    tools.refuse_after_failures(name)
     keys = [public_key(line) for line in tools.options["keys"]]
     where = f"{tools.login.user}'s {WHERE}"
 

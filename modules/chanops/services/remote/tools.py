@@ -15,7 +15,7 @@ from chanops.services.jobs.rows import FINISHED, Attention, Cancelled, Is, Stopp
 from chanops.services.jobs.work import Work, may_act
 from chanops.services.remote.output import Recorder, Writer
 from chanops.services.remote.reach import Reach
-from chanops.ssh.base import ChangedKey, End, Files, Halt, Halted, Left, Login, Outcome
+from chanops.ssh.base import ChangedKey, End, Files, Halt, Halted, Left, Login, Outcome, SshError
 
 UNKNOWN = "unknown: nobody knows how far it came, and it may still run; look there before it is asked for again"
 
@@ -62,10 +62,10 @@ class Tools:
         recorder: Recorder = self.work.kept["recorder"]
         return recorder
 
-    def refuse_after_failures(self) -> None:
-        """Raises where so many machines have failed that no more are to be begun."""
+    def refuse_after_failures(self, name: str) -> None:
+        """Raises where so many machines have failed that no more are to be begun, unless this step was."""
         most = 1 if self.options.get("one_by_one") else self.options.get("stop_after")
-        if not most:
+        if not most or self.work.last(name) is not None:
             return
         with self.work.journal.database.read() as connection:
             parts = units_of(connection, self.work.job)
@@ -107,10 +107,8 @@ class Tools:
                 raise Attention(UNKNOWN)
             return ended()
 
-        try:
+        with self.in_other_words():
             return self.work.act(name, begin, look, grace=0)
-        except ChangedKey as error:
-            raise Attention(str(error)) from None
 
     def repeated(self, name: str, do: Callable[[], Mapping[str, Any]]) -> tuple[dict[str, Any], float]:
         """Do something there that does no harm when it is done twice; what came of it, and the seconds it took."""
@@ -124,10 +122,18 @@ class Tools:
             except Halted:
                 raise Cancelled from None
 
-        try:
+        with self.in_other_words():
             return self.work.act(name, begin, lambda _: None, grace=0), time.monotonic() - began
-        except ChangedKey as error:
-            raise Attention(str(error)) from None
+
+    @contextmanager
+    def in_other_words(self) -> Iterator[None]:
+        """What goes wrong with a machine is said after its name; and a changed key needs somebody to look."""
+        try:
+            yield
+        except ChangedKey as problem:
+            raise Attention(str(problem)) from None
+        except SshError as problem:
+            raise SshError(str(problem).removeprefix(f"{self.work.unit.name} ")) from None
 
     @contextmanager
     def files(self) -> Iterator[Files]:
