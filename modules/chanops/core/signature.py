@@ -45,6 +45,8 @@ class Parameter:
         try:
             return self.convert(word)
         except Problem as mend:
+            if self.raw:
+                raise
             raise Problem(f"{self.word} must be {mend}, not {visible(word)[:60]!r}") from None
 
 

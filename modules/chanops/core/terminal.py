@@ -10,10 +10,11 @@ ESCAPES = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b[\]PX^_][^\x07\x1b\n]*(?:\x07
 
 # One that has begun at a text's end, and is not over; a string to the terminal that goes on and on is none.
 BEGUN = re.compile(r"\x1b(?:\[[0-?]*[ -/]*|[\]PX^_][^\x07\x1b\n]{0,256}\x1b?|[ -/]*)\Z")
+LONGEST_BEGUN = 300
 
 
 class Stripper:
-    """Takes a terminal's colours and movements out of a text that comes in pieces."""
+    """Takes a terminal's colours and movements out of a text that comes in pieces; what is left has no ESC in it."""
 
     def __init__(self) -> None:
         self.held = ""
@@ -22,10 +23,20 @@ class Stripper:
         """What there is so far; a sequence that is not over is held back."""
         if not self.held and "\x1b" not in text:
             return text
-        text = ESCAPES.sub("", self.held + text)
-        begun = BEGUN.search(text, max(0, text.rfind("\x1b") - 300)) if "\x1b" in text else None
+        text = self.held + text
+        begun = BEGUN.search(text, max(0, len(text) - LONGEST_BEGUN))
         self.held = begun[0] if begun else ""
-        return text[: len(text) - len(self.held)]
+        return stripped(text[: len(text) - len(self.held)])
+
+    def end(self) -> str:
+        """What was held back."""
+        held, self.held = self.held, ""
+        return stripped(held)
+
+
+def stripped(text: str) -> str:
+    """A text without what is for a terminal."""
+    return ESCAPES.sub("", text).replace("\x1b", "")
 
 
 def readable(text: str) -> str:

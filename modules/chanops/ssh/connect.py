@@ -52,19 +52,24 @@ def checked(transport: Transport, login: Login, known: Known) -> PublicKey:
 
 
 def shake_hands(
-    login: Login, open_socket: Open, known: Known | None, watchdog: Watchdog, until: float, halt: Stop = go_on
+    login: Login,
+    open_socket: Open,
+    known: Known,
+    watchdog: Watchdog,
+    until: float,
+    halt: Stop = go_on,
+    check: bool = True,
 ) -> Transport:
-    """A connection with a host, whose key is checked where `known` is given. Raises SshError."""
+    """A connection with a host, whose key is checked, or only asked for. Raises SshError."""
     wire = open_socket(until - time.monotonic())
     transport = Transport(wire)
     try:
-        if known is not None:
-            transport.expect_key_types(frozenset(known.keys(login.names)))
+        transport.expect_key_types(frozenset(known.keys(login.names)), only=check)
         with watchdog.over(until, lambda guard: transport.hang_up(), halt) as guard:
             try:
                 transport.start_client()
             except IncompatiblePeer as error:
-                if known is None or "host key" not in str(error):
+                if not check or "host key" not in str(error):
                     raise no_answer(login, guard, error) from None
                 raise ChangedKey(
                     f"{login.name} has no host key of the kind that is known of it: somebody else may answer there; "
@@ -72,7 +77,7 @@ def shake_hands(
                 ) from None
             except (SSHException, EOFError, OSError) as error:
                 raise no_answer(login, guard, error) from None
-        if known is not None:
+        if check:
             checked(transport, login, known)
     except BaseException:
         transport.close()

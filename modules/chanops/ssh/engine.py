@@ -89,24 +89,22 @@ class Engine:
 
     def host_key(self, login: Login, timeout: float) -> PublicKey:
         """The key that a host shows."""
-        return self.shown(login, None, timeout)
+        return self.shown(login, timeout, check=False)
 
     def answers(self, login: Login, timeout: float) -> PublicKey:
         """The key that a host shows, if it is the known one."""
-        return self.shown(login, self.known, timeout)
+        return self.shown(login, timeout, check=True)
 
-    def shown(self, login: Login, known: Known | None, timeout: float) -> PublicKey:
+    def shown(self, login: Login, timeout: float, check: bool) -> PublicKey:
         until = time.monotonic() + timeout
         with contextlib.ExitStack() as opened:
-            if login.jump is None:
-                transport = shake_hands(login, lambda left: dial(login, left), known, self.pool.watchdog, until)
-            else:
+            opening: Callable[[float], object] = partial(dial, login)
+            if login.jump is not None:
                 through = self.pool.take(login.jump, until, go_on)
                 opened.callback(self.pool.give_back, through)
                 tunnel = through.transport
-                transport = shake_hands(
-                    login, lambda _: self.pool.tunnel(tunnel, login, until), known, self.pool.watchdog, until
-                )
+                opening = lambda _: self.pool.tunnel(tunnel, login, until)  # noqa: E731
+            transport = shake_hands(login, opening, self.known, self.pool.watchdog, until, check=check)
             opened.callback(transport.close)
             return transport.shown_key
 

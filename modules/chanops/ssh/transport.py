@@ -61,14 +61,15 @@ class Transport(paramiko.Transport):  # type: ignore[misc]
         options = self.get_security_options()
         options.ciphers = (*CIPHERS, *(each for each in options.ciphers if each not in CIPHERS))
 
-    def expect_key_types(self, types: frozenset[str]) -> None:
-        """Have the host show a key of one of these types; those that we do not speak are left out."""
+    def expect_key_types(self, types: frozenset[str], only: bool) -> None:
+        """Have the host show a key of one of these types, or of another where not only these; we may not speak some."""
         options = self.get_security_options()
         # An RSA key is known as ssh-rsa, and shown with a newer signature.
         wanted = {*types, *(("rsa-sha2-512", "rsa-sha2-256") if "ssh-rsa" in types else ())}
         known = tuple(each for each in options.key_types if each in wanted)
         if known:
-            options.key_types = known
+            others = () if only else tuple(each for each in options.key_types if each not in known)
+            options.key_types = (*known, *others)
 
     @property
     def shown_key(self) -> PublicKey:

@@ -236,7 +236,7 @@ def test_a_file_is_fetched_into_a_folder_of_its_job_and_machine(ops, scratch, go
     assert got() == {"got/1/web-1/x": CONTENT}
     folder = ops.beside("files")
     assert mode(folder / "got/1/web-1/x") == 0o600
-    assert {mode(folder / each) for each in ("", "got", "got/1", "got/1/web-1")} == {0o700}
+    assert {mode(folder / each) for each in ("got", "got/1", "got/1/web-1")} == {0o700}
 
 
 def test_several_machines_and_jobs_do_not_write_over_each_other(ops, scratch, got):
@@ -290,10 +290,10 @@ def test_dry_run_fetches_nothing(ops, got):
 
 def test_a_folder_that_others_can_read_is_refused_before_anything_is_fetched(ops, scratch, got):
     (scratch / "x").write_bytes(CONTENT)
-    ops.write("files/motd", b"").parent.chmod(0o755)
+    ops.write("files/got/motd", b"").parent.chmod(0o755)
     [line] = ops.lines(f".get web-1:{scratch}/x")
     assert "chmod 700" in line
-    assert set(got()) == {"motd"}
+    assert set(got()) == {"got/motd"}
 
 
 def test_a_link_where_the_folder_should_be_leads_nowhere(ops, scratch, tmp_path):

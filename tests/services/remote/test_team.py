@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from chanops.core.errors import Problem
 from chanops.core.public_keys import PublicKey, public_key
-from chanops.services.remote.team import has, lines_with, lines_without
+from chanops.services.remote.team import lines_with, lines_without
 from tests.services.remote.conftest import PAGE
 from tests.services.remote.test_filing import FORCED
 
@@ -44,7 +44,6 @@ def test_a_key_that_is_there_is_not_added_again():
 
 def test_a_key_with_options_before_it_is_there():
     assert lines_with(OTHERS, [SECOND], "alice") == OTHERS
-    assert has(OTHERS, SECOND)
 
 
 def test_a_key_in_a_comment_is_not_there():

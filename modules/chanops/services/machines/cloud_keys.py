@@ -17,7 +17,7 @@ KIND = "key"
 def plan_keys(cloud: Cloud, keys: Sequence[tuple[str, PublicKey]]) -> Plan:
     """Keys, as (name, key), that are to be added to an account. Raises Problem where all are there."""
     there = {each.fingerprint for each in cloud.provider.keys()}  # noqa: SIM118  no mapping
-    new = [(name, key) for name, key in keys if fingerprint(key) not in there]
+    new = list({key.blob: (name, key) for name, key in keys if fingerprint(key) not in there}.values())
     if not new:
         raise Problem(f"{cloud.provider.name} has that already: .keys lists them")
     provider = cloud.provider.name

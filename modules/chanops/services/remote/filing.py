@@ -47,7 +47,11 @@ def put(tools: Tools, folder: Path) -> str:
 
     def do() -> dict[str, Any]:
         path = folder / options["file"]
-        if digest_of(path) != (options["size"], options["sha256"]):
+        try:
+            same = digest_of(path) == (options["size"], options["sha256"])
+        except OSError:
+            same = False
+        if not same:
             raise Problem(f"{options['file']} has changed since it was asked for: ask again")
         with path.open("rb") as source, tools.files() as files:
             there = files.put(source, options["path"], None, options["size"])

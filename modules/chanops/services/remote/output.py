@@ -142,8 +142,10 @@ class Stream:
 
     def fit(self, data: bytes, last: bool = False) -> str:
         """What may be shown of some output; at last, also what was held back."""
-        text = self.mask.feed(self.stripper.feed(self.decoder.decode(data, final=last)))
-        return text + self.mask.end() if last else text
+        text = self.stripper.feed(self.decoder.decode(data, final=last))
+        if last:
+            return self.mask.feed(text + self.stripper.end()) + self.mask.end()
+        return self.mask.feed(text)
 
     def note(self, text: str) -> None:
         """Count it, and what tells two outputs apart."""

@@ -83,7 +83,7 @@ class Remote:
         """Fetch a file from machines into the configuration's folder."""
         with self.refusals_noted(said):
             which, path = place(where)
-            if path.endswith(("/", "/..", "/.")):
+            if path.rpartition("/")[2] in ("", ".", "..", "~"):
                 raise Problem(f"{path} is a folder: name the file")
             return self.submit(self.planner.plan("get", which, path, {**options, "path": path}), said, dry)
 
@@ -120,10 +120,11 @@ class Remote:
     @staticmethod
     def file_in(folder: Path, name: str, what: str) -> Path:
         """A file in a folder of the configuration. Raises Problem where it is not one, or elsewhere."""
-        path = folder
+        found = False
         with suppress(OSError, ValueError):  # a name that is too long, or no name
             path = (folder / name).resolve()
-        if not path.is_relative_to(folder.resolve()) or not path.is_file():
+            found = path.is_relative_to(folder.resolve()) and path.is_file()
+        if not found:
             there = sorted(each.name for each in folder.iterdir() if each.is_file()) if folder.is_dir() else []
             known = f"there are {', '.join(there[:20])}" if there else f"the folder {folder.name} has none"
             raise Problem(f"there is no {what} {visible(name)[:80]}: {known}")
@@ -167,6 +168,9 @@ class Remote:
         left = [unit for unit, part in parts if part.state != Is.DONE or whole.job.state == Is.DONE]
         which = targets(",".join(f"id:{unit.id}" if unit.id else unit.name for unit in left))
         options = dict(plan.request["options"])
+        if plan.kind == "put":
+            found = self.file_in(self.beside(self.settings().ssh.files), options["file"], "file")
+            options["size"], options["sha256"] = digest_of(found)
         with self.refusals_noted(said):
             more = {key: plan.request[key] for key in ("script",) if key in plan.request}
             what = plan.title.removeprefix(f"{plan.kind} ").rpartition(" on ")[0]

@@ -1,5 +1,6 @@
 """`.authorize` and `.deauthorize`: a team member's public keys, put on machines once, and taken away."""
 
+import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,11 @@ from chanops.services.remote.tools import Tools
 WHERE = ".ssh/authorized_keys"  # in the home of whoever logs in
 FOLDER_MODE, MODE = 0o700, 0o600
 MOST = 65536
+# sshd(8), AUTHORIZED_KEYS FILE FORMAT: options have no spaces but within quotes, in which \\" is no end.
+KEY = re.compile(
+    rb'[ \t]*(?:(?:[^ \t"#]|"(?:\\\\"|[^"])*")(?:[^ \t"]|"(?:\\\\"|[^"])*")*[ \t]+)?'
+    rb"(?:ssh|ecdsa|sk-ssh|sk-ecdsa)-[a-z0-9@.-]+[ \t]+(?P<blob>[A-Za-z0-9+/]+=*)(?=[ \t\r]|\Z)"
+)
 
 
 def team_keys(settings: Settings, beside: Callable[[str], Path], account: str) -> list[PublicKey]:
@@ -39,32 +45,34 @@ def team_keys(settings: Settings, beside: Callable[[str], Path], account: str) -
 
 def lines_with(before: bytes, keys: list[PublicKey], account: str) -> bytes:
     """authorized_keys with these keys, each once; what else is there stays byte for byte."""
-    missing = [key for key in keys if not has(before, key)]
-    if not missing:
+    there = {blob_in(line) for line in before.split(b"\n")}
+    new = {encoded(key): key for key in keys if encoded(key) not in there}
+    if not new:
         return before
     gap = b"" if not before or before.endswith(b"\n") else b"\n"
-    new = [PublicKey(key.type, key.blob, key.comment or account).line for key in missing]
-    return before + gap + "".join(f"{line}\n" for line in new).encode()
+    lines = [PublicKey(key.type, key.blob, key.comment or account).line for key in new.values()]
+    return before + gap + "".join(f"{line}\n" for line in lines).encode()
 
 
 def lines_without(before: bytes, keys: list[PublicKey]) -> bytes:
     """authorized_keys without these keys. Raises Problem where nobody would be left."""
-    lines = before.splitlines(keepends=True)
-    kept = [line for line in lines if not any(has(line, key) for key in keys)]
-    if len(kept) < len(lines) and not any(is_key(line) for line in kept):
+    gone = {encoded(key) for key in keys}
+    lines = before.split(b"\n")
+    kept = [line for line in lines if blob_in(line) not in gone]
+    if len(kept) < len(lines) and not any(map(blob_in, kept)):
         raise Problem("it is the only key there, and nobody could log in without it: .authorize another first")
-    return b"".join(kept)
+    return b"\n".join(kept)
 
 
-def has(lines: bytes, key: PublicKey) -> bool:
-    """Whether a key is in some lines, that are no comments, whatever stands around it."""
-    wanted = key.line.split()[1].encode()
-    return any(wanted in line.split() for line in lines.splitlines() if is_key(line))
+def encoded(key: PublicKey) -> bytes:
+    """A key's blob as files have it."""
+    return key.line.split()[1].encode()
 
 
-def is_key(line: bytes) -> bool:
-    """Whether a line holds a key."""
-    return bool(line.strip()) and not line.lstrip().startswith(b"#")
+def blob_in(line: bytes) -> bytes:
+    """The blob of the key in a line of authorized_keys, with options before it or not; nothing where there is none."""
+    found = KEY.match(line)
+    return found["blob"] if found else b""
 
 
 def authorize(tools: Tools) -> str:
