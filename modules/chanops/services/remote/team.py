@@ -16,9 +16,10 @@ from chanops.services.remote.tools import Tools
 WHERE = ".ssh/authorized_keys"  # in the home of whoever logs in
 FOLDER_MODE, MODE = 0o700, 0o600
 MOST = 65536
-# sshd(8), AUTHORIZED_KEYS FILE FORMAT: options have no spaces but within quotes, in which \\" is no end.
+# sshd(8), AUTHORIZED_KEYS FILE FORMAT: options have no spaces but within quotes, in which \" is no end.
+QUOTED = rb'"(?:[^"\\]|\\.)*"'
 KEY = re.compile(
-    rb'[ \t]*(?:(?:[^ \t"#]|"(?:\\\\"|[^"])*")(?:[^ \t"]|"(?:\\\\"|[^"])*")*[ \t]+)?'
+    rb"[ \t]*(?:(?:[^ \t\"#]|" + QUOTED + rb")(?:[^ \t\"]|" + QUOTED + rb")*[ \t]+)?"
     rb"(?:ssh|ecdsa|sk-ssh|sk-ecdsa)-[a-z0-9@.-]+[ \t]+(?P<blob>[A-Za-z0-9+/]+=*)(?=[ \t\r]|\Z)"
 )
 
