@@ -67,7 +67,7 @@ class Login:
     @property
     def name(self) -> str:
         """What it is called."""
-        return self.names[0].rpartition("/")[2] if self.names else self.place
+        return visible(self.names[0].partition("/")[2]) if self.names else self.place
 
 
 class End(StrEnum):

@@ -59,6 +59,6 @@ class Mark:
         text = (
             f"kill -s TERM -- -{self.group}; "
             f"for i in 1 2 3 4 5; do kill -s 0 -- -{self.group} || exit 0; sleep 0.1; done; "
-            f"kill -s KILL -- -{self.group}"
+            f"kill -s KILL -- -{self.group}; exit 0"
         )
         return f"{'sudo -n ' if self.sudo else ''}sh -c '{text}' 2>/dev/null"

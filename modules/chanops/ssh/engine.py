@@ -71,19 +71,27 @@ class Engine:
                 self.pool.retire(connection)
             return outcome
 
-    def aside(self, login: Login, command: str, seconds: float) -> None:
-        """Run a short command beside another. Raises SshError."""
-        until = time.monotonic() + seconds
-        with self.pool.session(login, until, go_on) as (connection, channel):
-            Exchange(connection.transport, channel, ignored, self.pool.watchdog, until).run(command.encode())
+    def aside(self, login: Login, command: str, begin: float, seconds: float) -> bool:
+        """Run a short command beside another; whether it came to its end, and well. Raises SshError.
+
+        A host that is silent is given up where it is not begun within the first time.
+        """
+        now = time.monotonic()
+        with self.pool.session(login, now + begin, go_on) as (connection, channel):
+            ended = Exchange(connection.transport, channel, ignored, self.pool.watchdog, now + seconds).run(
+                command.encode()
+            )
+            return ended.end is End.EXITED and ended.status == 0
 
     @contextlib.contextmanager
     def files(self, login: Login, *, timeout: float, halt: Callable[[], Halt] = go_on) -> Iterator[Files]:
         """The files of a host."""
         until = time.monotonic() + timeout
         with (
-            self.pool.session(login, until, halt) as (_, channel),
-            self.pool.watchdog.over(until, lambda guard: channel.event.set(), halt) as guard,
+            self.pool.session(login, until, halt) as (connection, channel),
+            self.pool.watchdog.over(
+                until, lambda guard: channel.event.set(), halt, connection.transport.hang_up
+            ) as guard,
         ):
             yield RemoteFiles(login, channel, guard)
 

@@ -13,14 +13,16 @@ from chanops.ssh.transport import News, Transport
 from chanops.ssh.watchdog import Guard, Watchdog
 
 PIECE = 65536
+ASIDE = 3.0  # seconds for the session that ends it: over half a second, and some round trips
 QUIET = 0.5  # seconds without output after the exit, while something it left behind holds the output open
 GRACE, KILLED = 0.75, 0.2  # seconds until its process group is ended there, and until we have heard of that
 AFTER_EXIT = 2.0  # seconds for the exit status after the end of output
 HALF_OVER = 0.1  # seconds between two looks, then
 
 
-def not_aside(command: str, seconds: float) -> None:
+def not_aside(command: str, begin: float, seconds: float) -> bool:
     """There is no second session."""
+    return False
 
 
 @dataclass
@@ -36,7 +38,7 @@ class Exchange:
     flood: int = FLOOD
     stdin: bytes = b""
     mark: Mark | None = None
-    aside: Callable[[str, float], None] = not_aside
+    aside: Callable[[str, float, float], bool] = not_aside
     news: News = field(default_factory=News)
     written: int = 0
     given: int = 0  # bytes of stdin
@@ -49,7 +51,8 @@ class Exchange:
         told = self.halt()
         if told is not Halt.GO:
             raise Left("the bot leaves") if told is Halt.LEAVE else Halted("not begun")
-        with self.watchdog.over(self.until, self.bark, self.halt) as guard:
+        # A host that takes nothing any more holds up whoever sends: then the whole connection is of no use.
+        with self.watchdog.over(self.until, self.bark, self.halt, self.transport.hang_up) as guard:
             sent()
             try:
                 self.channel.exec_command(command if self.mark is None else self.mark.before(command))
@@ -139,13 +142,11 @@ class Exchange:
 
     def kill(self) -> bool:
         """End its process group at the other end; whether that is known to be done."""
-        stuck = time.monotonic() + GRACE + KILLED + 1.0  # only sending can be: then the connection is dead
+        stuck = time.monotonic() + ASIDE + KILLED + 1.0  # only sending can be: then the connection is dead
         with self.watchdog.over(stuck, lambda guard: self.transport.hang_up()):
             try:
                 if self.mark is not None:
-                    if self.mark.ending:
-                        self.aside(self.mark.ending, GRACE)
-                    return self.gone(KILLED)
+                    return bool(self.mark.ending) and self.aside(self.mark.ending, GRACE, ASIDE) and self.gone(KILLED)
                 self.transport.signal(self.channel, "TERM")
                 if not self.gone(GRACE - KILLED):
                     self.transport.signal(self.channel, "KILL")

@@ -113,17 +113,22 @@ class Pool:
                     found.reused = True
             if found is None:
                 return self.make(login, until, halt)
-            if not self.still_known(found):
+            try:
+                fresh = found.used > 1 or time.monotonic() - found.idle_since < STALE
+                if self.still_known(found) and (fresh or self.answers(found, until)):
+                    return found
                 self.retire(found)
-            elif found.used > 1 or time.monotonic() - found.idle_since < STALE or self.answers(found, until):
-                return found
+            except BaseException:
+                self.give_back(found)
+                raise
             self.give_back(found)
 
     def still_known(self, connection: Connection) -> bool:
         """Whether the host's key is still the known one: a kept connection is no way round that."""
         shown = connection.key
         known = self.known.keys(connection.login.names).get(shown.type, frozenset())
-        return shown.blob in known and not self.known.revoked(shown.blob)
+        mine = shown.blob in known and not self.known.revoked(shown.blob)
+        return mine and (connection.through is None or self.still_known(connection.through))
 
     def with_room(self, login: Login) -> Connection | None:
         """A connection that has room, under the lock."""
@@ -199,7 +204,11 @@ class Pool:
     def answers(self, connection: Connection, until: float) -> bool:
         """Whether a connection that was idle is still there."""
         transport = connection.transport
-        with self.watchdog.over(min(until, time.monotonic() + PROBE), lambda guard: transport.hang_up()) as guard:
+        until = min(until, time.monotonic() + PROBE)
+        with (
+            self.watchdog.over(until, lambda guard: transport.hang_up()) as guard,
+            contextlib.suppress(SSHException, EOFError, OSError),
+        ):
             transport.global_request("keepalive@openssh.com", wait=True)
         if guard.late or not connection.alive:
             transport.close()
@@ -266,9 +275,9 @@ class Pool:
             self.kept.clear()
             self.change.notify_all()
         mine = [each for each in kept if at_once or not each.used]
-        for each in mine:
+        for each in mine if at_once else ():
             each.transport.hang_up()
         for each in mine:
-            each.transport.close()
+            self.end(each)
         if at_once:
             self.watchdog.stop()

@@ -2,6 +2,7 @@
 
 import contextlib
 import logging
+import re
 import threading
 from collections.abc import Iterator
 from typing import Any
@@ -9,7 +10,14 @@ from typing import Any
 import paramiko
 from paramiko import SSHException
 from paramiko.channel import Channel
-from paramiko.common import MSG_CHANNEL_CLOSE, MSG_CHANNEL_REQUEST, MSG_CHANNEL_WINDOW_ADJUST, cMSG_CHANNEL_REQUEST
+from paramiko.common import (
+    MSG_CHANNEL_CLOSE,
+    MSG_CHANNEL_DATA,
+    MSG_CHANNEL_EXTENDED_DATA,
+    MSG_CHANNEL_REQUEST,
+    MSG_CHANNEL_WINDOW_ADJUST,
+    cMSG_CHANNEL_REQUEST,
+)
 from paramiko.message import Message
 from paramiko.packet import Packetizer
 
@@ -22,6 +30,8 @@ log.setLevel(logging.CRITICAL)  # what paramiko says of lost connections is said
 CIPHERS = ("aes128-gcm@openssh.com", "aes256-gcm@openssh.com")
 
 
+LONGEST_PACKET = 300_000  # bytes; OpenSSH sends and takes no longer ones than 262,144
+NAME = re.compile(r"[A-Za-z0-9@.-]{1,32}\Z")
 STUCK = 0.5  # seconds
 
 
@@ -41,6 +51,13 @@ class Packets(Packetizer):  # type: ignore[misc]
 
     def start_handshake(self, timeout: float) -> None:
         """Nothing."""
+
+    def read_all(self, n: int, check_rekey: bool = False) -> bytes:
+        """So many bytes. paramiko takes any length that a host says, and before its key is checked."""
+        if n > LONGEST_PACKET:
+            raise SSHException(f"a packet of {n} bytes")
+        found: bytes = super().read_all(n, check_rekey)
+        return found
 
     def _log(self, level: int, msg: str) -> None:
         """Nothing: texts that nobody reads cost a tenth of a connection."""
@@ -82,11 +99,15 @@ class Transport(paramiko.Transport):  # type: ignore[misc]
         wire: Any = self.sock
         if isinstance(wire, Wire):
             wire.hang_up()
-        else:
-            shut(wire)  # a channel through a jump host
+        else:  # a channel through a jump host, to which nothing is sent now: that could block
+            with wire.lock:
+                wire._set_closed()
 
     def close(self) -> None:
         """End it, and wait for its thread."""
+        wire: Any = self.sock
+        if not isinstance(wire, Wire):
+            shut(wire)
         self.hang_up()
         if threading.current_thread() is not self and self.ident is not None:
             self.join(1)
@@ -164,9 +185,27 @@ def note_request(channel: Channel, message: Message) -> None:
     copy = Message(message.get_remainder())
     if copy.get_text() == "exit-signal":
         copy.get_boolean()
-        channel.transport.signals[channel.chanid] = copy.get_text()
+        name = copy.get_text()
+        channel.transport.signals[channel.chanid] = name if NAME.match(name) else "?"
     Channel._handle_request(channel, message)
     channel.transport.tell(channel.chanid)
+
+
+def note_output(channel: Channel, message: Message) -> None:
+    """Output, as much as we have allowed: paramiko would take any amount."""
+    Channel._feed(channel, message)
+    check_window(channel)
+
+
+def note_errors(channel: Channel, message: Message) -> None:
+    """Output of the other stream."""
+    Channel._feed_extended(channel, message)
+    check_window(channel)
+
+
+def check_window(channel: Channel) -> None:
+    if len(channel.in_buffer) + len(channel.in_stderr_buffer) > channel.in_window_size + LONGEST_PACKET:
+        channel.transport.hang_up()
 
 
 def note_window(channel: Channel, message: Message) -> None:
@@ -190,6 +229,8 @@ def note_close(channel: Channel, message: Message) -> None:
 Transport._channel_handler_table = {
     **paramiko.Transport._channel_handler_table,
     MSG_CHANNEL_CLOSE: note_close,
+    MSG_CHANNEL_DATA: note_output,
+    MSG_CHANNEL_EXTENDED_DATA: note_errors,
     MSG_CHANNEL_REQUEST: note_request,
     MSG_CHANNEL_WINDOW_ADJUST: note_window,
 }

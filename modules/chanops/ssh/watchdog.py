@@ -5,12 +5,14 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import partial
 
-from chanops.ssh.base import Halt, go_on
+from chanops.ssh.base import Halt, go_on, nothing
 
 log = logging.getLogger(__name__)
 LOOK = 0.1  # seconds between two looks while anything is watched
+PATIENCE = 5.0  # seconds from the bark to the bite
 
 
 @dataclass(eq=False)
@@ -20,8 +22,10 @@ class Guard:
     until: float
     halt: Callable[[], Halt]
     bark: Callable[["Guard"], None]
+    bite: Callable[[], None] = nothing
     late: bool = False
-    halted: Halt = field(default=Halt.GO)
+    halted: Halt = Halt.GO
+    barked: float | None = None
 
     def due(self, now: float) -> bool:
         """Whether it must end now; why is noted."""
@@ -45,15 +49,21 @@ class Watchdog:
         self.stopping = False
 
     @contextlib.contextmanager
-    def over(self, until: float, bark: Callable[[Guard], None], halt: Callable[[], Halt] = go_on) -> Iterator[Guard]:
-        """Watch over what is done within."""
-        guard = Guard(until, halt, bark)
-        with self.change:
-            self.guards.add(guard)
-            self.begin()
-            if len(self.guards) == 1:
-                self.change.notify_all()
+    def over(
+        self,
+        until: float,
+        bark: Callable[[Guard], None],
+        halt: Callable[[], Halt] = go_on,
+        bite: Callable[[], None] = nothing,
+    ) -> Iterator[Guard]:
+        """Watch over what is done within; `bite` is for what has not ended some seconds after the bark."""
+        guard = Guard(until, halt, bark, bite)
         try:
+            with self.change:
+                self.guards.add(guard)
+                self.begin()
+                if len(self.guards) == 1:
+                    self.change.notify_all()
             yield guard
         finally:
             with self.change:
@@ -66,8 +76,9 @@ class Watchdog:
 
     def begin(self) -> None:
         if self.thread is None and not self.stopping:
-            self.thread = threading.Thread(target=self.watch, name="ssh-watchdog", daemon=True)
-            self.thread.start()
+            thread = threading.Thread(target=self.watch, name="ssh-watchdog", daemon=True)
+            thread.start()  # which may fail: then the next one tries again
+            self.thread = thread
 
     def watch(self) -> None:
         """The thread's life: as long as there is anything to do."""
@@ -78,10 +89,14 @@ class Watchdog:
                     return
                 self.change.wait(LOOK if self.guards else 1.0)
                 now = time.monotonic()
-                due = [guard for guard in self.guards if guard.due(now)]
-                self.guards -= set(due)
+                due = [guard for guard in self.guards if guard.barked is None and guard.due(now)]
+                stuck = [guard for guard in self.guards if guard.barked is not None and now - guard.barked > PATIENCE]
+                self.guards -= set(stuck)
             for guard in due:
-                guarded(lambda guard=guard: guard.bark(guard))  # type: ignore[misc]
+                guard.barked = now
+                guarded(partial(guard.bark, guard))
+            for guard in stuck:
+                guarded(guard.bite)
             if now >= chores_at:
                 chores_at = now + 1
                 more = guarded(self.chores)

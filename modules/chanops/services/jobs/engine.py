@@ -245,10 +245,14 @@ def each(works: Sequence[Work], do: Callable[[Work], None], most: int) -> list[B
         drain()
         return raised
     threads = [threading.Thread(target=drain, daemon=True) for _ in range(max(1, min(most, len(works))))]
+    with suppress(RuntimeError):  # no more threads are to be had: those that there are do it all
+        for thread in threads:
+            thread.start()
+    if not threads[0].ident:
+        drain()
     for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+        if thread.ident:
+            thread.join()
     return raised
 
 

@@ -57,7 +57,7 @@ class Lease:
         """The job became ours just now: so it was at our last sign of life, as far as anybody can tell."""
         with self.renewing:
             at, ours = self.known
-            self.known = at, ours | {claim}
+            self.known = at, frozenset(each for each in ours if each.job != claim.job) | {claim}
 
     def sure(self, claim: Claim) -> None:
         """Raises Fenced unless the job is ours now, and for a while: to be asked just before a request is sent.

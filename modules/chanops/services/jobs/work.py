@@ -146,6 +146,8 @@ class Work:
             if step is not None and step.state == "done":
                 result: T = json.loads(step.result)
                 return result
+            if step is not None and step.state in ("intended", "unknown") and self.signals.cancelled:
+                self.told = self.told or f"nobody knows what came of {name}"
             self.check()
             if step is not None and step.state in ("intended", "unknown"):
                 found = self.search(step, look, grace)

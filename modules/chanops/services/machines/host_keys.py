@@ -9,7 +9,7 @@ from chanops.core.machine_sections import value_for
 from chanops.core.public_keys import PublicKey, public_key
 from chanops.core.text import spoken
 from chanops.providers.base import Machine
-from chanops.services.jobs.rows import Attention
+from chanops.services.jobs.rows import Attention, steps_of
 from chanops.services.jobs.work import Late
 from chanops.services.machines.moves import Tools
 from chanops.services.remote.reach import known_as
@@ -43,8 +43,9 @@ def expect(tools: Tools) -> bool:
 
     Which of both it shows depends on its image: cloud-init takes the new one.
     """
-    step = tools.work.last("create")
-    asked: Any = json.loads(step.asked) if step is not None else None
+    with tools.work.journal.database.read() as connection:  # of all attempts: a list may have shown the first one late
+        attempts = steps_of(connection, tools.work.job, tools.work.number, "create")
+    asked: list[Any] = [found for step in attempts if (found := json.loads(step.asked))]
     if not tools.reach.on:
         return False
     name = known_as(tools.provider.name, tools.name)
@@ -53,10 +54,10 @@ def expect(tools: Tools) -> bool:
             tools.reach.known.forget(name)
         return False
     before = [PublicKey(kind, blob) for kind, blobs in tools.reach.known.keys((name,)).items() for blob in blobs]
-    given = public_key(asked["host_key"])
+    given = {key.blob: key for key in (public_key(each["host_key"]) for each in asked)}
     order = tools.work.fact("order")
-    kept = [each for each in before if each.blob != given.blob] if order["image"].isdecimal() else []
-    tools.reach.known.pin(name, [given, *kept])
+    kept = [each for each in before if each.blob not in given] if order["image"].isdecimal() else []
+    tools.reach.known.pin(name, [*given.values(), *kept])
     return True
 
 
@@ -89,6 +90,7 @@ def see_answering(tools: Tools, machine: Machine) -> str:
         ) from None
     except (ChangedKey, UnknownKey) as problem:
         raise Attention(f"runs at {machine.address}, but {problem}") from None
+    tools.work.check()
     tools.reach.known.pin(login.names[0], [shown])
     return "; host key known, SSH answers"
 

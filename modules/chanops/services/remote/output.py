@@ -5,7 +5,7 @@ import hashlib
 import logging
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from chanops.core.masking import Mask
@@ -17,6 +17,7 @@ from chanops.services.jobs.rows import Claim
 from chanops.ssh.base import STDERR, STDOUT
 
 log = logging.getLogger(__name__)
+SMALL = 4096  # characters; of a stream's end, smaller pieces are put together
 EVERY = 0.2  # seconds between two writes of what came meanwhile
 Piece = tuple[Claim, int, int, str]
 
@@ -35,8 +36,9 @@ class Writer:
         with self.lock:
             self.pieces.append(piece)
             if self.thread is None:
-                self.thread = threading.Thread(target=self.write_all, name="output", daemon=True)
-                self.thread.start()
+                thread = threading.Thread(target=self.write_all, name="output", daemon=True)
+                thread.start()  # which may fail: then the next one tries again
+                self.thread = thread
 
     def write_all(self) -> None:
         """The thread's life: until nothing more comes."""
@@ -48,7 +50,7 @@ class Writer:
                 if not pieces:
                     self.thread = None
                     return
-                stored = self.journal.wrote(pieces)  # within the lock: whatever comes later is written later
+                stored = self.journal.wrote(joined(pieces))  # within the lock: whatever comes later is written later
             try:
                 self.journal.database.stored(stored)
             except NotStored as problem:
@@ -65,7 +67,7 @@ class Writer:
             if not mine:
                 return
             self.pieces = [piece for piece in self.pieces if piece[:2] != (claim, unit)]
-            stored = self.journal.wrote(mine)
+            stored = self.journal.wrote(joined(mine))
         try:
             self.journal.database.stored(stored)
         except NotStored:
@@ -76,6 +78,20 @@ class Writer:
         """What could not be written comes before what came since."""
         with self.lock:
             self.pieces = pieces + self.pieces
+
+
+def joined(pieces: Sequence[Piece]) -> list[Piece]:
+    """The same, with what follows each other in one stream as one: a row for each letter would be many."""
+    found: list[tuple[Claim, int, int, list[str]]] = []
+    newest: dict[tuple[Claim, int], int] = {}
+    for claim, unit, stream, text in pieces:
+        place = newest.get((claim, unit))
+        if place is not None and found[place][2] == stream:
+            found[place][3].append(text)
+        else:
+            newest[claim, unit] = len(found)
+            found.append((claim, unit, stream, [text]))
+    return [(claim, unit, stream, "".join(texts)) for claim, unit, stream, texts in found]
 
 
 class Recorder:
@@ -116,8 +132,8 @@ class Recorder:
             self.take(stream, found.fit(b"", last=True))
             if found.left_out:
                 self.writer.add((self.claim, self.unit, stream, f"\n… {found.left_out:,} characters are left out …\n"))
-            for text in found.tail:
-                self.write(stream, text)
+            if found.tail:
+                self.write(stream, "".join(found.tail))
             found.tail.clear()
         self.over = True
         self.writer.write_now(self.claim, self.unit)
@@ -160,7 +176,10 @@ class Stream:
 
     def hold(self, text: str, room: int) -> None:
         """Keep the last so many characters of what may be its end."""
-        self.tail.append(text)
+        if self.tail and len(self.tail[-1]) < SMALL:
+            self.tail[-1] += text
+        else:
+            self.tail.append(text)
         self.in_tail += len(text)
         while self.in_tail > room:
             oldest = self.tail.popleft()

@@ -125,7 +125,9 @@ class Remote:
             path = (folder / name).resolve()
             found = path.is_relative_to(folder.resolve()) and path.is_file()
         if not found:
-            there = sorted(each.name for each in folder.iterdir() if each.is_file()) if folder.is_dir() else []
+            there: list[str] = []
+            with suppress(OSError):
+                there = sorted(visible(each.name) for each in folder.iterdir() if each.is_file())
             known = f"there are {', '.join(there[:20])}" if there else f"the folder {folder.name} has none"
             raise Problem(f"there is no {what} {visible(name)[:80]}: {known}")
         return path
@@ -172,6 +174,8 @@ class Remote:
             found = self.file_in(self.beside(self.settings().ssh.files), options["file"], "file")
             options["size"], options["sha256"] = digest_of(found)
         with self.refusals_noted(said):
+            if "account" in options:  # its keys as they are now
+                options["keys"] = [key.line for key in team_keys(self.settings(), self.beside, options["account"])]
             more = {key: plan.request[key] for key in ("script",) if key in plan.request}
             what = plan.title.removeprefix(f"{plan.kind} ").rpartition(" on ")[0]
             return self.submit(self.planner.plan(plan.kind, which, what, options, **more), said)

@@ -19,6 +19,8 @@ from chanops.ssh.base import ChangedKey, End, Files, Halt, Halted, Left, Login, 
 
 UNKNOWN = "unknown: nobody knows how far it came, and it may still run; look there before it is asked for again"
 
+UNSENT = "unsent"
+
 
 @dataclass(frozen=True)
 class Tools:
@@ -102,11 +104,18 @@ class Tools:
             known[0].update(finish())
             return known[0]
 
-        def look(asked: Any) -> dict[str, Any]:
+        def look(asked: Any) -> dict[str, Any] | None:
+            if known:
+                return ended()
+            if not self.work.kept.get(UNSENT):
+                raise Attention(UNKNOWN)
+            return None
+
+        step = self.work.last(name)
+        if step is not None and step.state == "intended" and self.work.signals.cancelled:
             if not known:
                 raise Attention(UNKNOWN)
-            return ended()
-
+            self.work.journal.settle(self.work.claim, step, "done", ended())
         with self.in_other_words():
             return self.work.act(name, begin, look, grace=0)
 
@@ -142,10 +151,11 @@ class Tools:
             self.sent()
             yield files
 
-    @staticmethod
-    def sent() -> None:
+    def sent(self) -> None:
         """Asked just before anything leaves: is the job still ours?"""
+        self.work.kept[UNSENT] = True  # where asking fails, nothing has left, and it may be done again
         may_act()
+        self.work.kept[UNSENT] = False
 
 
 def took(seconds: float) -> str:
@@ -164,7 +174,7 @@ def ending(outcome: Outcome, tools: Tools) -> str:
         case End.EXITED:
             raise Problem(f"exit {outcome.status} in {lasted}")
         case End.SIGNALLED:
-            raise Problem(f"killed by SIG{outcome.signal[:10]} after {lasted}")
+            raise Problem(f"killed by SIG{outcome.signal} after {lasted}")
         case End.TIMED_OUT:
             raise Problem(f"timed out after {took(tools.timeout)}, and was ended there")
         case End.FLOODED:

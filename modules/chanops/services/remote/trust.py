@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from chanops.core.confirm import Confirmations
-from chanops.core.errors import Problem
+from chanops.core.errors import Problem, Refused
 from chanops.core.message import Message
 from chanops.core.public_keys import PublicKey
 from chanops.core.sections import Settings
@@ -16,6 +16,7 @@ from chanops.services.remote.planner import away
 from chanops.services.remote.reach import Reach
 from chanops.ssh.base import Login, NoAnswer
 
+Shown = tuple[Login, PublicKey, dict[str, frozenset[bytes]]]  # the last: what was known then
 MOST = 8  # hosts whose fingerprints a person can be expected to compare
 
 
@@ -39,16 +40,16 @@ class Trust:
             raise Problem("; ".join(gone))
         if len(found) > MOST:
             raise Problem(f"that is {len(found)} hosts, and nobody compares more than {MOST} fingerprints: name fewer")
-        told, new = [], list[tuple[Login, PublicKey]]()
+        told, new = [], list[Shown]()
         for machine in found:
             login = self.reach.of(machine)
             line, key = self.shown(login)
             told.append(line)
             if key is not None:
-                new.append((login, key))
+                new.append((login, key, self.reach.known.keys(login.names)))
         if not new:
             return told
-        names = ", ".join(login.name for login, _ in new)
+        names = ", ".join(login.name for login, _, _ in new)
         return [*told, self.confirmations.ask(f"this trusts {names} by these keys", lambda: self.keep(new, said), said)]
 
     def shown(self, login: Login) -> tuple[str, PublicKey | None]:
@@ -68,9 +69,12 @@ class Trust:
         was = ", ".join(PublicKey(kind, blob).fingerprint for kind, blobs in known.items() for blob in sorted(blobs))
         return f"{login.name} ({login.place}) SHOWS ANOTHER KEY THAN BEFORE: {shown}; it was {was}", key
 
-    def keep(self, new: list[tuple[Login, PublicKey]], said: Message) -> str:
-        """Keep what was shown."""
-        for login, key in new:
+    def keep(self, new: list[Shown], said: Message) -> str:
+        """Keep what was shown, where all is still as it was then."""
+        for login, key, before in new:
+            if self.reach.known.keys(login.names) != before or self.reach.known.revoked(key.blob):
+                raise Refused(f"what is known of {login.name} has changed since it was shown: ask again")
+        for login, key, _ in new:
             self.audit.write("trust", person(said), f"{login.names[0]} {login.place} {key.type} {key.fingerprint}")
             self.reach.known.pin(login.names[0], [key])
-        return f"trusted: {', '.join(login.name for login, _ in new)}"
+        return f"trusted: {', '.join(login.name for login, _, _ in new)}"
