@@ -12,7 +12,7 @@ demo: $(VENV)/ready-to-run
 	@$(BIN)/chanops demo
 
 test: $(VENV)/ready-to-test servers
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile $(ARGS)
 
 lint: $(VENV)/ready-to-test
 	$(BIN)/ruff check .

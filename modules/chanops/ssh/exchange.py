@@ -13,6 +13,7 @@ from chanops.ssh.transport import News, Transport
 from chanops.ssh.watchdog import Guard, Watchdog
 
 PIECE = 65536
+SILENT = 0.4  # seconds in which a host opens the session that ends it, else it answers nobody
 ASIDE = 3.0  # seconds for the session that ends it: over half a second, and some round trips
 QUIET = 0.5  # seconds without output after the exit, while something it left behind holds the output open
 GRACE, KILLED = 0.75, 0.2  # seconds until its process group is ended there, and until we have heard of that
@@ -146,7 +147,7 @@ class Exchange:
         with self.watchdog.over(stuck, lambda guard: self.transport.hang_up()):
             try:
                 if self.mark is not None:
-                    return bool(self.mark.ending) and self.aside(self.mark.ending, GRACE, ASIDE) and self.gone(KILLED)
+                    return bool(self.mark.ending) and self.aside(self.mark.ending, SILENT, ASIDE) and self.gone(KILLED)
                 self.transport.signal(self.channel, "TERM")
                 if not self.gone(GRACE - KILLED):
                     self.transport.signal(self.channel, "KILL")

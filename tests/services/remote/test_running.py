@@ -120,7 +120,7 @@ def test_a_slow_job_says_one_line_after_two_seconds(bot, ops, gate):
     until(lambda: ops.jobs.speak() or bot.heard.lines)
     assert 1.9 < time.monotonic() - began < 4.0
     assert [line for _, line in bot.heard.lines] == [
-        f"job 1: run {command[:79]}… on web-1, web-2 · 0 of 2 done · {PAGE}/1"
+        f"job 1: run {command[:119]}… on web-1, web-2 · 0 of 2 done · {PAGE}/1"
     ]
     for _ in range(50):
         ops.jobs.speak()
@@ -146,7 +146,7 @@ def test_dry_run_says_what_would_be_done_and_does_nothing(bot, ops, scratch):
 def test_a_long_command_is_cut_in_the_title_and_whole_when_it_runs(ops, scratch):
     ops.ask(f".run web-1 : {'x' * 200}; echo done >{scratch}/end")
     assert (scratch / "end").exists()
-    assert ops.jobs.find(1).title == f"run : {'x' * 77}… on web-1"
+    assert ops.jobs.find(1).title == f"run : {'x' * 117}… on web-1"
 
 
 def test_what_matches_nothing_is_told_and_the_rest_is_done(ops):

@@ -16,7 +16,7 @@ from chanops.services.remote.reach import Reach
 from chanops.ssh.base import LONGEST_COMMAND
 
 RECENT = 30.0  # seconds: so old a list of machines is good enough, since a host's key says whether it is the one
-MOST_TITLE = 80
+MOST_TITLE = 120
 WORD = 63  # letters of a user's name
 OFF = {State.OFF: "is off", State.CREATING: "is still being made", State.GONE: "is gone", State.FAILED: "has failed"}
 
