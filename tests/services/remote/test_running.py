@@ -120,7 +120,7 @@ def test_a_slow_job_says_one_line_after_two_seconds(bot, ops, gate):
     until(lambda: ops.jobs.speak() or bot.heard.lines)
     assert 1.9 < time.monotonic() - began < 4.0
     assert [line for _, line in bot.heard.lines] == [
-        f"job 1: run {command[:119]}… on web-1, web-2 · 0 of 2 done · {PAGE}/1"
+        f"job 1: run {command[:119].rstrip()}… on web-1, web-2 · 0 of 2 done · {PAGE}/1"
     ]
     for _ in range(50):
         ops.jobs.speak()
