@@ -181,7 +181,7 @@ def shut(channel: Channel) -> None:
 
 
 def note_request(channel: Channel, message: Message) -> None:
-    """An exit status, or a signal, which paramiko takes no note of (its issue 598)."""
+    """An exit status, or a signal, which paramiko takes no note of."""
     copy = Message(message.get_remainder())
     if copy.get_text() == "exit-signal":
         copy.get_boolean()
