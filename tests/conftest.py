@@ -1,8 +1,39 @@
-"""For all tests: the real servers of servers.py and sshd.py, and this folder's modules under their plain names."""
+"""For all tests: the real servers of servers.py, sshd.py and pgserver.py, and this folder's modules under their names.
+
+`--database postgresql` gives each test that asks for `database`, `bot` or `database_url` one on a PostgreSQL server.
+"""
 
 import sys
 from pathlib import Path
 
+import pytest
+
 # Behind all others: the folder irc beside this file must not hide the library of that name.
 sys.path.append(str(Path(__file__).parent))
-pytest_plugins = ["servers", "sshd", "chanops.testing"]
+pytest_plugins = ["servers", "sshd", "pgserver", "chanops.testing"]
+
+
+def pytest_addoption(parser):
+    parser.addoption("--database", choices=("sqlite", "postgresql"), default="sqlite", help="where tests keep things")
+
+
+@pytest.fixture(scope="session")
+def new_database_url(request):
+    if request.config.getoption("database") == "sqlite":
+        return str
+    return request.getfixturevalue("postgresql").migrated
+
+
+@pytest.fixture
+def database_url(request, new_database_url):
+    url = new_database_url()
+    yield url
+    if url:
+        request.getfixturevalue("postgresql").drop(url)
+
+
+@pytest.fixture
+def sqlite_only(request):
+    """For what is about SQLite, or its file."""
+    if request.config.getoption("database") != "sqlite":
+        pytest.skip("it is about SQLite's own file")

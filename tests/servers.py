@@ -303,7 +303,8 @@ def make_certificate(folder: Path) -> Certificate:
 
 def find_tool(name: str) -> str | None:
     # Debian keeps the servers where the PATH of a user does not look.
-    return shutil.which(name, path=f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin")
+    places = ["/usr/sbin", "/sbin", *map(str, sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True))]
+    return shutil.which(name, path=os.pathsep.join([os.environ.get("PATH", ""), *places]))
 
 
 def require_tools(*names: str) -> None:

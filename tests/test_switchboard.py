@@ -167,6 +167,13 @@ def test_events_are_answered_where_they_happen(bot):
     assert bot.heard.lines == [("#ops", "welcome dave")]
 
 
+def test_what_the_bot_says_itself_is_no_command_and_no_plugin_hears_it(bot):
+    for text in (".add 1 1", "I have 3 apples"):
+        bot.app.board.heard(line(bot, text)._replace(own=True))
+        bot.app.workers.finish(10)
+    assert bot.heard.lines == []
+
+
 def test_start_happens_once_at_the_start_and_once_at_a_reload(bot):
     plugin = next(p for p in bot.app.board.running.book.plugins if p.name == "patience")
     before = plugin.listeners[2].function.__globals__["STARTS"]

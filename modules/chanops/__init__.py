@@ -5,7 +5,7 @@ from chanops.core.message import Message
 from chanops.core.money import an_hour
 from chanops.core.plugin import command, cron, daily, every, hears, on, settings
 from chanops.core.settings import Secret
-from chanops.core.supplies import Reload, Say
+from chanops.core.supplies import Reload, Say, Tell
 from chanops.core.table import table
 from chanops.core.text import ago, shorten, spoken
 from chanops.core.words import Arguments, Flag, Rest, Targets, Url
@@ -20,6 +20,7 @@ __all__ = [
     "Say",
     "Secret",
     "Targets",
+    "Tell",
     "Url",
     "ago",
     "an_hour",

@@ -8,10 +8,9 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from importlib import import_module
-from typing import Any
 
 from chanops import configuration, loader, logs, switchboard
+from chanops.archive import Archive
 from chanops.configuration import Configuration
 from chanops.core.access import Roles
 from chanops.core.book import Book, Timed
@@ -21,27 +20,28 @@ from chanops.core.message import Message
 from chanops.core.schedule import Agenda
 from chanops.core.sections import Settings, unknown_section
 from chanops.core.settings import checked
-from chanops.core.supplies import Reload, Say, Supplies
+from chanops.core.supplies import Reload, Say, Supplies, Tell
 from chanops.fleet import Fleet
 from chanops.irc.client import Connection, Timings
 from chanops.irc.reactor import Reactor, Timer
 from chanops.phenny.adapter import Adapter
 from chanops.phenny.shims import SHIMS
+from chanops.publishing import Publishing
 from chanops.services.database import Database
-from chanops.services.history import History
 from chanops.services.jobs.jobs import Jobs
 from chanops.services.links import Links
 from chanops.services.machines.service import Machines
+from chanops.services.missed import Missed
 from chanops.services.pages import Pages
+from chanops.services.recall import Recall
 from chanops.services.remote.service import Remote
-from chanops.services.replies import Replies
 from chanops.switchboard import Running, Switchboard, Voice
-from chanops.web.port import Port
 from chanops.workers import Workers
 
 log = logging.getLogger(__name__)
 DATABASE = "chanops.db"
 FIRST_THE_NETWORKS = 0.1  # seconds in which nothing delays their first answers; then the pages
+FIRST_THE_HOUSE, HOUSE_EVERY = 120.0, 3600.0  # seconds until old lines are removed, and until the next time
 
 
 @dataclass
@@ -72,14 +72,15 @@ class App:
         self.workers = Workers(settings.bot.workers, self.reactor.wake)
         self.confirmations = Confirmations(time.monotonic, threading.Lock())
         self.board = Switchboard(self.workers, self.confirmations, self.keep_page)
-        self.database = Database(configured.beside(settings.bot.data_dir) / DATABASE)
-        self.history = History(self.database)
-        self.links = Links(self.database, self.history, self.settings)
-        self.replies = Replies(self.database)
+        url = settings.database.url.get_secret_value()
+        self.database = Database(configured.beside(settings.bot.data_dir) / DATABASE, url)
+        self.archive = Archive(
+            self.database, self.settings, self.board.say_if_there, self.in_background, lambda: self.pages
+        )
         self.pages = Pages(root_of(settings))
         self.fleet = Fleet(
             self.database,
-            self.history,
+            self.archive.history,
             self.confirmations,
             self.settings,
             lambda: self.pages,
@@ -89,9 +90,7 @@ class App:
         self.fleet.jobs.on_news = self.speak_of_jobs
         self.reloading = threading.Lock()
         self.ticking: Timer | None = None
-        self.port: Port | None = None
-        self.web: Any = None
-        self.feed: Any = None
+        self.publishing = Publishing(self.database, self.archive, self.fleet, self.settings, self.networks)
 
     def settings(self) -> Settings:
         """The settings as they are now."""
@@ -111,11 +110,14 @@ class App:
                 Roles: roles,
                 Confirmations: self.confirmations,
                 Jobs: self.fleet.jobs,
-                Links: self.links,
+                Links: self.archive.links,
                 Machines: self.fleet.machines,
+                Missed: self.archive.missed,
                 Pages: self.pages,
                 Remote: self.fleet.remote,
+                Recall: self.archive.recall,
                 Say: Say(self.board.say_in),
+                Tell: Tell(self.board.tell),
                 Reload: Reload(self.reload),
                 **plugin_settings(book, configured),
             }
@@ -135,6 +137,8 @@ class App:
     def open(self) -> None:
         """Open the database, start the workers, take up unfinished jobs: enough to run commands."""
         self.database.start()
+        self.archive.start()
+        self.board.log = self.archive.scribe.hear
         self.workers.start()
         self.fleet.jobs.start(self.database.path.parent)
 
@@ -152,28 +156,14 @@ class App:
     def path(self, text: str) -> str:
         return str(self.configured.beside(text)) if text else ""
 
-    def serve(self) -> None:
-        """Serve the pages. The frameworks are read only now: they cost 0.1 s, and the networks come first."""
-        if self.port is None:
-            return
-        pages = import_module("chanops.web.pages")
-        jobs = pages.PublicJobs(self.database, self.fleet.jobs, self.settings)
-        self.feed = pages.Feed(self.database, self.links, jobs, self.settings, self.pages)
-        self.feed.start()
-        site = pages.Site(
-            pages.Shown(self.feed, self.links, self.history, self.replies, jobs, self.fleet.machines, self.settings)
-        )
-        self.web = import_module("chanops.web.server").WebServer(self.port)
-        self.web.serve_with(site.app, site.leave)
-
     def run(self, ready: Callable[[], None] = lambda: None) -> None:
         """Everything, until somebody says stop; in the main thread."""
-        self.bind()
+        self.pages = self.publishing.bind(self.configured.settings)
         self.prepare()
         self.open()
         self.connect()
-        serving = threading.Thread(target=self.serve_guarded, args=(ready,), daemon=True)
-        self.reactor.after(FIRST_THE_NETWORKS, serving.start)
+        self.reactor.after(FIRST_THE_NETWORKS, lambda: self.publishing.begin(lambda: self.pages, ready))
+        self.reactor.after(FIRST_THE_HOUSE, self.keep_house)
         self.reactor.call(lambda: self.board.happen("start"))
         self.reactor.call(self.tick)
         self.reactor.call(self.look)
@@ -184,21 +174,6 @@ class App:
             self.reactor.run()
         finally:
             self.close()
-
-    def bind(self) -> None:
-        """Take the pages' port first: if it is not to be had, nothing has happened yet."""
-        web = self.configured.settings.web
-        if web.listen:
-            self.port = Port(web.listen)
-            self.port.bind()
-            self.pages = Pages(web.url or f"http://{self.port.address}")
-
-    def serve_guarded(self, ready: Callable[[], None]) -> None:
-        try:
-            self.serve()
-        except Exception:
-            log.exception("the pages cannot be served")
-        ready()
 
     def tick(self) -> None:
         """Run what is due, and come back when the next thing is."""
@@ -216,6 +191,20 @@ class App:
         """Have it said which jobs ended, and how far the others are; from any thread."""
         self.workers.submit("jobs", "jobs", self.fleet.jobs.speak, most=1)
 
+    def keep_house(self) -> None:
+        """Once in a while: remove the lines that are older than they may be."""
+        self.in_background(lambda: self.archive.keep_house(datetime.now(UTC)))
+        self.reactor.after(HOUSE_EVERY, self.keep_house)
+
+    def networks(self) -> dict[str, bool]:
+        """Each network, and whether the bot is online there."""
+        voices = self.board.voices.items()
+        return {name: voice.registration.online for name, voice in voices if isinstance(voice, Connection)}
+
+    def in_background(self, work: Callable[[], None]) -> None:
+        """Have something done that takes a while, by a worker."""
+        self.workers.submit("background", "background", work)
+
     def stop(self) -> None:
         """Leave politely; from any thread or signal handler."""
         self.reactor.call(self.leave)
@@ -228,14 +217,11 @@ class App:
 
     def close(self) -> None:
         """End every part; what was acknowledged is on disk."""
-        if self.web is not None:
-            self.web.stop()
-        if self.port is not None:
-            self.port.close()
+        self.publishing.stop_serving()
         self.fleet.stop()
         self.workers.stop()
-        if self.feed is not None:
-            self.feed.stop()
+        self.publishing.stop()
+        self.archive.stop()
         self.database.stop()
 
     def handle_signals(self) -> None:
@@ -273,7 +259,7 @@ class App:
 
     def keep_page(self, said: Message, text: str) -> str:
         """Put a long answer on a page; its address."""
-        return self.pages.reply(self.replies.keep(said.text, text)) if self.pages.root else ""
+        return self.pages.reply(self.publishing.replies.keep(said.text, text)) if self.pages.root else ""
 
 
 def plugin_settings(book: Book, configured: Configuration) -> dict[type, object]:

@@ -11,14 +11,16 @@ import sys
 import threading
 from collections.abc import Callable, Sequence
 from importlib import import_module
+from pathlib import Path
 
-from chanops import configuration, logs
+from chanops import cli_logs, cli_tokens, configuration, logs
 from chanops.app import App
 from chanops.core.errors import Problem
 from chanops.core.example import example
 from chanops.core.text import plain
 from chanops.loader import load
 from chanops.offline import Offline
+from chanops.services.backup import back_up
 from chanops.version import VERSION
 
 gc.freeze()
@@ -75,6 +77,11 @@ def parser() -> argparse.ArgumentParser:
     one.add_argument("what", choices=["verify"])
     one.add_argument("--head", metavar="HASH", help="the last hash of an earlier look: it must still be in the chain")
     one.set_defaults(work=audit)
+    cli_tokens.add_to(commands)
+    one = add("backup", help="copy the database into a new file, while the bot runs or not")
+    one.add_argument("where", type=Path, metavar="FILE", help="the file; of a folder, a new one in it")
+    one.set_defaults(work=backup)
+    cli_logs.add_to(commands)
     one = add("simulate", help="run a simulated cloud by itself, to try things on")
     one.add_argument("cloud", choices=["digitalocean"])
     one.add_argument("--port", type=int, default=9155, help="where it listens on 127.0.0.1 (default: 9155)")
@@ -148,6 +155,13 @@ def audit(given: argparse.Namespace) -> int:
         print(f"BROKEN: no row has the hash {given.head}: rows were removed from the end, or all were made anew")
         return 1
     print(f"whole: {verdict.rows} rows, the last hash is {verdict.head}")
+    return 0
+
+
+def backup(given: argparse.Namespace) -> int:
+    """chanops backup."""
+    made = back_up(App(configured(given)).database, given.where)
+    print(f"{made.path}: whole; {made.size / 1_000_000:,.1f} MB, {made.lines:,} lines")
     return 0
 
 

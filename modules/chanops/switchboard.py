@@ -60,11 +60,15 @@ class Switchboard:
     ) -> None:
         self.workers, self.confirmations, self.keep_page = workers, confirmations, keep_page
         self.voices: Mapping[str, Voice] = {}
+        self.log: Callable[[Message], None] = lambda _: None
         self.refused_at: dict[object, float] = {}
         self.running: Running
 
     def heard(self, said: Message) -> None:
         """Something happened on a network: find what is to run, and have it run."""
+        self.log(said)
+        if said.own:
+            return  # for the log only: a bot that hears itself answers itself
         now = self.running
         found = None
         if said.event == "message" and said.text.startswith(now.settings.bot.prefix):
@@ -142,6 +146,10 @@ class Switchboard:
     def answer(self, said: Message, text: str) -> None:
         """Answer one person; in a channel with their nick before it."""
         self.speak(said.network, said.where, f"{said.nick}: {text}" if said.channel else text)
+
+    def tell(self, said: Message, text: str) -> None:
+        """Say something to one person only."""
+        self.speak(said.network, said.nick, text)
 
     def speak(self, network: str, target: str, text: str, *, action: bool = False) -> None:
         """Say something somewhere, from any thread."""

@@ -98,6 +98,18 @@ def cloud() -> Iterator[CloudServer]:
 
 
 @pytest.fixture(scope="session")
+def new_database_url() -> Callable[[], str]:
+    """Gives the [database] url of a new database with its tables, each time it is called; "" is SQLite. Override it."""
+    return str
+
+
+@pytest.fixture
+def database_url(new_database_url: Callable[[], str]) -> str:
+    """The [database] url of `database` and `bot`."""
+    return new_database_url()
+
+
+@pytest.fixture(scope="session")
 def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A database with its tables, made once; tests get copies, since making one takes half a second."""
     path = tmp_path_factory.mktemp("database") / DATABASE
@@ -109,9 +121,9 @@ def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def database(tmp_path: Path, empty_database: Path) -> Iterator[Database]:
+def database(tmp_path: Path, empty_database: Path, database_url: str) -> Iterator[Database]:
     """A real database of its own, started."""
-    made = Database(private_copy(empty_database, tmp_path / "database") / DATABASE)
+    made = Database(private_copy(empty_database, tmp_path / "database") / DATABASE, database_url)
     made.start()
     yield made
     made.stop()
@@ -136,13 +148,16 @@ def extra_configuration() -> str:
 
 
 @pytest.fixture
-def bot(tmp_path: Path, empty_database: Path, plugin_folders: list[str], extra_configuration: str) -> Iterator[Offline]:
+def bot(
+    tmp_path: Path, empty_database: Path, database_url: str, plugin_folders: list[str], extra_configuration: str
+) -> Iterator[Offline]:
     """The whole bot without a network: `bot.say(".hello bob")` returns the lines that it answers."""
     folder = private_copy(empty_database, tmp_path / "bot" / "data").parent
     path = folder / "config.ini"
     path.touch(mode=0o600)
     plugins = "".join(f"    {each}\n" for each in plugin_folders)
-    path.write_text(f"[bot]\nplugins =\n{plugins}{CONFIGURATION}{extra_configuration}", encoding="utf-8")
+    where = f"[database]\nurl = {database_url}\n" if database_url else ""
+    path.write_text(f"[bot]\nplugins =\n{plugins}{CONFIGURATION}{where}{extra_configuration}", encoding="utf-8")
     with Offline(configuration.read(path)) as made:
         yield made
 

@@ -55,10 +55,108 @@ def test_what_is_heard_becomes_a_message_and_what_is_said_a_line(met):
     ]
 
 
-def test_our_own_words_that_a_server_echoes_are_not_heard(met):
+def test_our_own_words_that_a_server_echoes_unasked_are_not_heard(met):
     voice, peer = met()
     peer.send(":chanops!chanops@bot.example PRIVMSG #ops :.up web1", ":a!b@c PRIVMSG #ops :.up web2")
     assert voice.hears(lambda message: message.event == "message").text == ".up web2"
+
+
+def own(voice, until):
+    """The texts of our own lines heard up to a line of somebody else's, and of those before."""
+    voice.hears(until)
+    return [message.text for message in voice.all if message.own]
+
+
+def test_our_own_words_are_heard_once_as_they_leave_where_they_do_not_come_back(met):
+    voice, peer = met(ALL)
+    voice.say("#OPS", "one\ntwo \x02bold\x02")
+    voice.say("#ops", "waves", action=True)
+    voice.connection.send_raw("NOTICE #ops :hear, hear")
+    voice.say("alice", "psst")
+    voice.say("#other", "elsewhere")
+    voice.connection.send_raw("TOPIC #ops :Now")
+    peer.expect("^TOPIC #ops :Now$")
+    peer.send(":a!b@c PRIVMSG #ops :enough")
+    assert own(voice, "enough") == ["one", "two bold", "waves", "hear, hear"]
+    heard = [message for message in voice.all if message.own]
+    assert [message.event for message in heard] == ["message", "message", "action", "notice"]
+    assert {(m.nick, m.user, m.host, m.channel) for m in heard} == {("chanops", "chanops", "bot.example", "#ops")}
+    assert not any(message.replayed for message in heard)
+    assert all(abs(datetime.now(UTC) - message.at) < timedelta(seconds=10) for message in heard)
+
+
+def test_our_own_words_are_heard_once_as_they_come_back_where_they_do(met):
+    voice, peer = met(f"{ALL} echo-message")
+    voice.say("#ops", "one\ntwo")
+    voice.say("alice", "psst")
+    for line in (peer.line(), peer.line(), peer.line()):
+        time = f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%S.000Z}"
+        peer.send(f"@time={time};msgid=of-{line[-3:]};account=botacc :chanops!chanops@bot.example {line}")
+    peer.send(":a!b@c PRIVMSG #ops :enough")
+    assert own(voice, "enough") == ["one", "two"]
+    assert [(m.msgid, m.account) for m in voice.all if m.own] == [("of-one", "botacc"), ("of-two", "botacc")]
+
+
+def test_what_waits_is_not_heard_before_it_leaves(met):
+    voice, peer = met(send_burst=1, send_interval=60.0)
+    voice.say("#ops", "one\ntwo")
+    assert peer.line() == "PRIVMSG #ops :one"
+    peer.send("PING :x", ":a!b@c PRIVMSG #ops :enough")
+    assert own(voice, "enough") == ["one"]
+
+
+def test_our_own_words_are_heard_as_they_are_sent(met):
+    voice, peer = met(**FAST)
+    voice.say("#ops", "word " * 300)
+    voice.connection.send_raw(f"PRIVMSG #ops :a\rJOIN #evil\n{'é' * 600}")
+    peer.expect("éé$")
+    peer.send(":a!b@c PRIVMSG #ops :enough")
+    assert [f"PRIVMSG #ops :{text}" for text in own(voice, "enough")] == peer.seen[-len(own_lines(peer)) :]
+    assert len(own_lines(peer)) > 3
+
+
+def own_lines(peer):
+    return [line for line in peer.seen if line.startswith("PRIVMSG #ops ")]
+
+
+def test_a_hearer_that_fails_on_our_own_words_does_not_keep_them_from_being_said(met, logged):
+    voice, peer = met()
+
+    def fail(message):
+        raise ValueError("a full disk")
+
+    voice.connection.hear = fail
+    voice.say("#ops", "one\ntwo")
+    assert [peer.line(), peer.line()] == ["PRIVMSG #ops :one", "PRIVMSG #ops :two"]
+    logged("a full disk", times=2)
+
+
+def test_a_line_that_is_taken_back_is_heard(met):
+    voice, peer = met(f"{ALL} draft/message-redaction")
+    peer.send("@account=alice :alice!a@h REDACT #other m1 :no", "@account=alice :alice!a@h REDACT #ops m2 :spam")
+    heard = voice.hears(lambda message: message.event == "redact")
+    assert (heard.channel, heard.msgid, heard.nick, heard.account) == ("#ops", "m2", "alice", "alice")
+
+
+def test_who_quits_and_who_changes_the_nick_is_heard_with_the_channels(met):
+    voice, peer = met(channels=("#ops", "#dev", "#idle"))
+    peer.send(":irc 353 chanops = #ops :@chanops +alice bob", ":irc 353 chanops @ #dev :@chanops @+alice!a@h")
+    peer.send(":alice!a@h NICK alice2", ":bob!b@h QUIT :gone", ":alice2!a@h PART #dev", ":alice2!a@h QUIT :gone too")
+    assert voice.hears(lambda message: message.event == "nick").channels == ("#ops", "#dev")
+    assert voice.hears("gone").channels == ("#ops",)
+    assert voice.hears("gone too").channels == ("#ops",)
+    peer.send(":chanops!chanops@bot.example NICK chanops_")
+    assert voice.hears("chanops_").channels == ("#ops", "#dev", "#idle")
+
+
+def test_who_was_there_before_the_connection_was_lost_is_forgotten(met):
+    voice, peer = met()
+    peer.send(":irc 353 chanops = #ops :@chanops alice")
+    peer.reset()
+    again = peer.server.accept().welcome()
+    again.send(":irc 353 chanops = #ops :@chanops bob", ":alice!a@h QUIT :unseen", ":bob!b@h QUIT :seen")
+    assert voice.hears("unseen").channels == ()
+    assert voice.hears("seen").channels == ("#ops",)
 
 
 @pytest.mark.parametrize(

@@ -4,9 +4,11 @@ import itertools
 import random
 import re
 import time
+from datetime import datetime
 
 import pytest
 
+from chanops.core.logged import log_text
 from chanops.core.settings import Secret
 from chanops.irc.client import Timings
 
@@ -135,6 +137,102 @@ def test_what_a_channel_plays_back_is_never_new(inspircd, enter):
         assert [message.text for message in played] == [f".destroy web{number}" for number in range(5)]
         assert all(message.replayed for message in played)
         assert all(message.account == "" for message in played)
+
+
+@BOTH
+@pytest.mark.parametrize("tls", [False, True], ids=["plain", "tls"])
+def test_what_the_bot_says_in_its_channel_is_heard_once(name, tls, enter, request):
+    server = request.getfixturevalue(name)
+    voice = enter(server, tls=tls, wait=False, **FAST)
+    with server.client("ann", wait=False) as ann:
+        joined(voice)
+        ann.wait_welcome().join(voice.channel)
+        for number in range(20):
+            voice.say(voice.channel, f"line {number}", action=number % 2 == 1)
+        voice.say("ann", "in private")
+        ann.expect("in private")
+        ann.say(voice.channel, "enough")
+        voice.hears("enough")
+        own = [message for message in voice.all if message.own]
+        assert [message.text for message in own] == [f"line {number}" for number in range(20)]
+        assert [message.event for message in own] == ["message", "action"] * 10
+        assert {message.channel for message in own} == {voice.channel}
+        assert {message.nick for message in own} == {voice.nick}
+        assert all(message.host for message in own)
+        assert not any(message.replayed for message in own)
+
+
+def test_what_the_bot_says_has_the_id_the_time_and_the_account_that_others_see(inspircd, enter):
+    voice = enter(inspircd, wait=False, sasl_user="chanops", sasl_password=Secret("botpw"))
+    with inspircd.client("ann", caps=TAGS, wait=False) as ann:
+        joined(voice)
+        ann.wait_welcome().join(voice.channel)
+        voice.say(voice.channel, "hello")
+        seen = ann.expect(rf"PRIVMSG {voice.channel} :hello$")
+        tags = dict(tag.split("=") for tag in seen[1:].partition(" ")[0].split(";"))
+        own = voice.hears("hello")
+        assert (own.own, own.msgid, own.account) == (True, tags["msgid"], "chanops")
+        assert own.at == datetime.fromisoformat(tags["time"])
+
+
+def test_what_the_bot_has_said_is_played_back_to_it_under_the_same_id(inspircd, enter):
+    with inspircd.client("ann") as ann:
+        ann.join("#ownhistory")
+        ann.send("MODE #ownhistory +H 20:1h")
+        ann.barrier()
+        voice = enter(inspircd, channels=("#ownhistory",))
+        voice.say("#ownhistory", "said before")
+        first = voice.hears("said before")
+        voice.connection.send_raw("PART #ownhistory")
+        again = voice.hears("said before")
+        assert (first.own, first.replayed) == (True, False)
+        assert (again.own, again.replayed, again.msgid) == (True, True, first.msgid)
+
+
+@BOTH
+def test_all_that_happens_in_a_channel_is_heard_with_its_text(name, enter, request):
+    server = request.getfixturevalue(name)
+    with (
+        server.client("op", wait=False) as op,
+        server.client("ann", wait=False) as ann,
+        server.client("ben", wait=False) as ben,
+    ):
+        one, two = f"#one{name}", f"#two{name}"
+        for client, channels in ((op, (one, two)), (ann, (one, two)), (ben, (two,))):
+            client.wait_welcome()
+            for channel in channels:
+                client.join(channel)
+        voice = enter(server, channels=(one, two, f"#three{name}"), wait=False)
+        voice.channel = f"#three{name}"
+        joined(voice)
+        op.send(f"MODE {one} +o ann")
+        op.send(f"MODE {one} +m")
+        op.send(f"TOPIC {one} :Now \x02this\x02")
+        op.barrier()
+        ann.send("NICK Ann2")
+        ann.expect("NICK :?Ann2")
+        op.send(f"KICK {two} ben :out with you")
+        op.expect("KICK")
+        ben.join(two)
+        ben.send(f"PART {two} :so long")
+        ben.expect("PART")
+        ann.send("QUIT :gone")
+        left = voice.hears(lambda message: message.event == "quit")
+        things = ("mode", "topic", "nick", "kick", "join", "part", "quit")
+        heard = [m for m in voice.all if m.event in things and m.nick in ("op", "ann", "ben", "Ann2")]
+        assert [(m.event, m.channel or m.channels, log_text(m)) for m in heard[:-1]] == [
+            ("mode", one, "+o ann"),
+            ("mode", one, "+m"),
+            ("topic", one, "Now \x02this\x02"),
+            ("nick", (one, two), "Ann2"),
+            ("kick", two, "ben out with you"),
+            ("join", two, ""),
+            ("part", two, "so long"),
+        ]
+        assert (left.channels, left.replayed) == ((one, two), False)
+        assert "gone" in log_text(left)
+        ours = [m for m in voice.all if m.event == "join" and m.nick == voice.nick]
+        assert [m.channel for m in ours] == [one, two, f"#three{name}"]
 
 
 def test_who_is_kicked_comes_back(ngircd, enter):

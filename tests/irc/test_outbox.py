@@ -146,3 +146,18 @@ def test_whoever_sleeps_as_long_as_told_loses_no_time(burst, interval, count):
         turns += 1
     assert not outbox.waiting
     assert now - START == pytest.approx(max(0, count - burst) * interval, abs=1e-3)
+
+
+def test_what_waited_is_told_as_it_leaves_and_what_is_urgent_is_not():
+    told = []
+    outbox = Outbox(2, 1.0, told.append)
+    outbox.start(START)
+    for text in ("one", "two", "three"):
+        outbox.put(text)
+    outbox.urgent.append("PONG :x")
+    assert taken(outbox, START) == ["PONG :x"]
+    assert told == []
+    outbox.held = False
+    assert taken(outbox, START) == told == ["one", "two"]
+    assert taken(outbox, START + 1.0) == ["three"]
+    assert told == ["one", "two", "three"]

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from chanops.irc.registration import MOST_NICKS, Registration
 from chanops.irc.wire import parse
 
-ALL = "account-tag message-tags server-time batch cap-notify"
+ALL = "account-tag message-tags server-time batch cap-notify echo-message draft/message-redaction"
 PLAIN = {"nick": "bot", "user": "bot", "realname": "A bot"}
 LOGIN = {**PLAIN, "sasl_user": "bot", "sasl_password": "secret"}
 SECRET = base64.b64encode(b"bot\0bot\0secret").decode()
@@ -191,8 +191,12 @@ def test_cap_goes_before_all_else():
             > CAP REQ :account-tag
             < CAP bot ACK :account-tag
             < CAP bot NEW :sasl=PLAIN
+            < CAP bot NEW :echo-message
+            < CAP bot NEW :draft/message-redaction
+            > CAP REQ :draft/message-redaction
+            < CAP bot ACK :draft/message-redaction
             """,
-            "account-tag message-tags server-time",
+            "account-tag message-tags server-time draft/message-redaction",
             id="news later on",
         ),
         pytest.param(

@@ -135,6 +135,8 @@ def test_a_message_says_who_said_what_where_and_when():
         "msgid": "abc",
         "bot": True,
         "replayed": False,
+        "channels": (),
+        "own": False,
     }
 
 
@@ -152,7 +154,9 @@ def test_a_message_says_who_said_what_where_and_when():
         (":a!b@c PRIVMSG #ops :.up\x01", "message", ".up\x01"),
         (":a!b@c JOIN :#ops", "join", "#ops"),
         (":a!b@c PART #ops :bye", "part", "bye"),
+        (":a!b@c PART #ops", "part", ""),
         (":a!b@c KICK #ops bob :out", "kick", "out"),
+        (":a!b@c KICK #ops bob", "kick", ""),
         (":a!b@c TOPIC #ops :Now", "topic", "Now"),
         (":a!b@c MODE #ops +o bob", "mode", "bob"),
         (":a!b@c QUIT :gone", "quit", "gone"),
@@ -327,6 +331,114 @@ def test_without_times_and_batches_what_comes_right_after_joining_counts_as_old(
     assert heard(state, said, NOW + 95).replayed is at_once
 
 
+def test_a_server_without_times_does_not_play_back_who_comes_and_goes():
+    state = knowing(":bot!u@h JOIN #ops", caps=())
+    assert not heard(state, ":bot!u@h JOIN #ops").replayed
+    assert not heard(state, ":a!b@c PART #ops").replayed
+    assert heard(state, "@batch=1 :a!b@c JOIN #ops").replayed
+
+
+@pytest.mark.parametrize(
+    ("line", "params"),
+    [
+        (":a!b@c KICK #ops bob :out", ("#ops", "bob")),
+        (":a!b@c KICK #ops :bob", ("#ops", "bob")),
+        (":a!b@c MODE #ops +o bob", ("#ops", "+o", "bob")),
+        (":a!b@c MODE #ops +ov bob :carol", ("#ops", "+ov", "bob", "carol")),
+        (":a!b@c TOPIC #ops :Now", ("#ops",)),
+    ],
+)
+def test_who_is_meant_is_among_the_parameters_however_it_was_written(line, params):
+    assert heard(knowing(), line).params == params
+
+
+@pytest.mark.parametrize(
+    "line",
+    [":bot!u@h JOIN #ops", ":bot!u@h PART #ops :bye", ":bot!u@h KICK #ops bob :out", ":bot!u@h NICK helper",
+     ":bot!u@h TOPIC #ops :Now", ":bot!u@h MODE #ops +o bob", ":a!b@c KICK #ops bot :out"],
+)  # fmt: skip
+def test_what_we_do_ourselves_is_heard_like_anything(line):
+    state = knowing(":bot!u@h JOIN #ops")
+    state.learn(parse(line), NOW)
+    message = heard(state, line)
+    assert (message.event, message.own) == (line.split()[1].lower(), False)
+
+
+ECHOING = (*CAPS, "echo-message")
+
+
+def test_what_a_server_that_was_asked_for_it_sends_back_of_ours_is_our_own():
+    line = "@time=2026-11-21T11:59:58Z;account=botacc;msgid=m1 :BOT!u@h.example PRIVMSG #OPS :\x02up\x02"
+    message = heard(knowing(caps=ECHOING), line)
+    assert (message.own, message.event, message.channel, message.raw) == (True, "message", "#ops", "\x02up\x02")
+    assert (message.msgid, message.account, message.at) == ("m1", "botacc", CLOCK - timedelta(seconds=2))
+    assert (message.nick, message.user, message.host, message.replayed) == ("BOT", "u", "h.example", False)
+    action = heard(knowing(caps=ECHOING), ":bot!u@h NOTICE #ops :psst")
+    assert (action.own, action.event) == (True, "notice")
+
+
+@pytest.mark.parametrize(
+    "line",
+    [":bot!u@h PRIVMSG alice :psst", ":bot!u@h PRIVMSG bot :to ourselves", ":bot!u@h PRIVMSG #other :hi",
+     ":bot!u@h NOTICE @#ops :psst", ":bot!u@h PRIVMSG #ops :\x01VERSION\x01", ":bot!u@h NOTICE alice :psst"],
+)  # fmt: skip
+def test_what_we_say_elsewhere_is_nobody_s_business(line):
+    assert heard(knowing(caps=ECHOING), line) is None
+    assert knowing().leaving(line.partition(" ")[2], CLOCK) is None
+
+
+def test_of_others_nothing_is_our_own():
+    assert not heard(knowing(caps=ECHOING), ":a!b@c PRIVMSG #ops :hi").own
+    assert not heard(knowing(caps=ECHOING), ":bot2!b@c PRIVMSG #ops :hi").own
+
+
+@pytest.mark.parametrize(
+    ("line", "event", "text"),
+    [
+        ("PRIVMSG #OPS :hello \x02there", "message", "hello there"),
+        ("PRIVMSG #ops hello", "message", "hello"),
+        ("PRIVMSG #ops :\x01ACTION waves\x01", "action", "waves"),
+        ("NOTICE #ops :hear, hear", "notice", "hear, hear"),
+        ("privmsg #ops :in small letters", "message", "in small letters"),
+    ],
+)
+@pytest.mark.parametrize("caps", [CAPS, ()])
+def test_what_leaves_is_our_own_where_it_does_not_come_back(line, event, text, caps):
+    message = knowing(":bot!u@h.example JOIN #ops", caps=caps).leaving(line, CLOCK)
+    assert (message.own, message.event, message.text, message.channel) == (True, event, text, "#ops")
+    assert (message.nick, message.user, message.host) == ("bot", "u", "h.example")
+    assert (message.at, message.replayed, message.account, message.msgid) == (CLOCK, False, "", "")
+
+
+@pytest.mark.parametrize("line", ["JOIN #ops", "TOPIC #ops :Now", "PONG :x", "", "PRIVMSG", "@x=y", ":a!b@c", "  "])
+def test_what_leaves_and_says_nothing_is_not_heard(line):
+    assert knowing().leaving(line, CLOCK) is None
+
+
+def test_what_comes_back_is_not_heard_as_it_leaves():
+    assert knowing(caps=ECHOING).leaving("PRIVMSG #ops :hi", CLOCK) is None
+
+
+@pytest.mark.parametrize(
+    ("line", "msgid", "text"),
+    [
+        ("@account=alice;msgid=own :a!b@c REDACT #OPS m1 :spam, \x02sorry", "m1", "spam, sorry"),
+        ("@account=alice :a!b@c REDACT #ops m1 spam", "m1", "spam"),
+        ("@account=alice :a!b@c REDACT #ops m1", "m1", ""),
+        ("@account=alice :a!b@c REDACT #ops :m1", "m1", ""),
+    ],
+)
+def test_a_line_that_is_taken_back_is_named_by_its_id(line, msgid, text):
+    message = heard(knowing(), line)
+    assert (message.event, message.channel, message.msgid, message.text) == ("redact", "#ops", msgid, text)
+    assert (message.nick, message.account, message.replayed) == ("a", "alice", False)
+
+
+@pytest.mark.parametrize("line", ["REDACT #other m1", "REDACT bot m1", "REDACT #ops", "REDACT", "REDACT #ops :"])
+def test_what_is_taken_back_elsewhere_or_without_an_id_is_passed_over(line):
+    assert heard(knowing(), f":a!b@c {line}") is None
+
+
 def test_names_asked_for_elsewhere_or_later_do_not_begin_another_wait_elsewhere():
     state = knowing(":bot!u@h JOIN #ops", ":irc 366 bot #ops :End", caps=())
     state.learn(parse(":irc 366 bot #other :End of NAMES"), NOW + 60)
@@ -358,7 +470,7 @@ def test_a_hostile_feature_changes_nothing_but_itself(token):
 PARAMS = ("#ops", "bot", "#other", "@#ops", "*", "+1", "-1", ":", "::", ":bot", "\x01ACTION x\x01", ":\x01", "", " ",
           "é", "#", "@", *HOSTILE[:20])  # fmt: skip
 COMMANDS = ("PRIVMSG", "NOTICE", "JOIN", "PART", "KICK", "MODE", "NICK", "QUIT", "TOPIC", "INVITE", "BATCH", "CAP",
-            "001", "005", "353", "366", "396", "900", "999", "TAGMSG", "PING", "ERROR", "X")  # fmt: skip
+            "REDACT", "001", "005", "353", "366", "396", "900", "999", "TAGMSG", "PING", "ERROR", "X")  # fmt: skip
 TIMES = st.from_regex(r"@time=\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d([+-]\d\d:\d\d|Z)? ", fullmatch=True)
 TAGS = TIMES | st.sampled_from(("", "@ ", "@time=x ", "@time=2026-11-21T12:00:00Z;account=x ", "@msgid=1;batch=2 "))
 SOURCES = st.sampled_from(("", ":bot ", ":bot!u@h ", ":irc ", ":a!b@c ", ": ", ":! ", ":@ ", ":a!@ "))
@@ -378,3 +490,5 @@ def test_no_line_raises_and_none_gives_anybody_an_account_that_was_not_shown(lin
         assert state.room("#ops") >= 64
         assert message is None or (message.account == "") or "account-tag" in caps
         assert message is None or message.channel in ("", "#ops", "#Dev[1]")
+        assert message is None or set(message.channels) <= {"#ops", "#Dev[1]"}
+        assert message is None or not message.own

@@ -18,9 +18,11 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine, inspect
 
 from chanops.core.errors import Problem
-from chanops.services.database import MOST_AT_ONCE, NEWEST, Database
+from chanops.services.database import Database
 from chanops.services.jobs.rows import output_of, units_of
+from chanops.services.migrating import NEWEST
 from chanops.services.tables import metadata
+from chanops.services.writing import MOST_AT_ONCE
 
 DEADLINE = 30
 START = """

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from chanops.core.access import fold
 from chanops.core.errors import Problem
 from chanops.core.machine_sections import (
     MACHINE_NAMED,
@@ -96,12 +97,33 @@ class NetworkSettings:
 class ChannelSettings:
     """A channel that differs from the others; #NAME, or NETWORK/#NAME where several networks have it."""
 
+    log: bool = True
+    """Whether what is said there is kept; a line that begins with [off] never is."""
+    keep: int = 0
+    """For how many days its lines are kept; 0 is for ever."""
+    private: bool = False
+    """Whether its pages and feeds are only for holders of a token (chanops token add NAME)."""
     links: bool = True
     """Whether addresses mentioned there are kept."""
     feed: bool = True
-    """Whether its links appear in the feed."""
+    """Whether its links and lines are for everybody's eyes; without, it is as private."""
+    titles: bool = False
+    """Whether the bot says the titles of the pages that are mentioned there."""
     commands: Words = ("*",)
     """The commands that work there; * is all."""
+
+    @property
+    def open(self) -> bool:
+        """Whether everybody may see its lines and links."""
+        return self.feed and not self.private
+
+
+@section
+class DatabaseSettings:
+    """Where all is kept."""
+
+    url: Secret = NO_SECRET
+    """postgresql+psycopg://USER:PASSWORD@HOST/NAME; empty: SQLite in data_dir, which is right for most."""
 
 
 @section
@@ -114,6 +136,10 @@ class WebSettings:
     """The address under which people reach them, as it is to appear in links."""
     machines: bool = True
     """Whether machines and jobs have pages, and ended jobs appear in the feeds."""
+    index: bool = False
+    """Whether search engines are asked in."""
+    metrics: bool = True
+    """Whether /metrics has figures for Prometheus: counts only, no names."""
 
 
 @section
@@ -124,6 +150,22 @@ class FeedSettings:
     """Its title."""
     items: int = 50
     """How many of the newest links and jobs it holds."""
+    hub: Line = ""
+    """A WebSub hub that is told of news, such as https://pubsubhubbub.appspot.com/; empty: none."""
+
+
+@section
+class TitleSettings:
+    """The titles of pages whose links are posted. Only public addresses are asked, however they are spelt."""
+
+    fetch: bool = True
+    """Whether titles are fetched at all."""
+    hosts: Words = ()
+    """Hosts of your own that may be asked although they are not public, as HOST or HOST:PORT."""
+    ports: Words = ("80", "443")
+    """The ports that may be asked elsewhere."""
+    seconds: Seconds = 5.0
+    """The time for all of it: name, connection, redirects, page."""
 
 
 USUAL = ChannelSettings()
@@ -138,6 +180,8 @@ class Settings:
     channels: Mapping[str, ChannelSettings] = field(default_factory=dict)
     web: WebSettings = field(default_factory=WebSettings)
     feed: FeedSettings = field(default_factory=FeedSettings)
+    database: DatabaseSettings = field(default_factory=DatabaseSettings)
+    titles: TitleSettings = field(default_factory=TitleSettings)
     jobs: JobSettings = field(default_factory=JobSettings)
     providers: Mapping[str, ProviderSettings] = field(default_factory=dict)
     machines: Mapping[str, MachineSettings] = field(default_factory=dict)
@@ -151,10 +195,22 @@ class Settings:
         """The settings of one channel."""
         if not self.channels:
             return USUAL
-        return self.channels.get(f"{network}/{name}") or self.channels.get(name) or USUAL
+        given = self.channels.get(f"{network}/{name}") or self.channels.get(name)
+        if given is None:  # a log that was kept elsewhere may have it in other letters
+            folded = {fold(each): its for each, its in self.channels.items()}
+            given = folded.get(fold(f"{network}/{name}")) or folded.get(fold(name))
+        return given or USUAL
 
 
-SINGLE = {"bot": BotSettings, "web": WebSettings, "feed": FeedSettings, **MACHINE_SINGLE, **SSH_SINGLE}
+SINGLE = {
+    "bot": BotSettings,
+    "database": DatabaseSettings,
+    "web": WebSettings,
+    "feed": FeedSettings,
+    "titles": TitleSettings,
+    **MACHINE_SINGLE,
+    **SSH_SINGLE,
+}
 NAMED = {"network": NetworkSettings, "channel": ChannelSettings, **MACHINE_NAMED, **SSH_NAMED}
 
 
@@ -196,6 +252,11 @@ def check_together(settings: Settings) -> None:
         raise Problem("[bot] workers must be from 2 to 256")
     if not 1 <= settings.feed.items <= 1000:
         raise Problem("[feed] items must be from 1 to 1000")
+    for name, channel in settings.channels.items():
+        if channel.keep < 0:
+            raise Problem(f"[channel:{name}] keep is a number of days, or 0 for ever")
+    if not all(port.isdecimal() and 0 < int(port) < 65536 for port in settings.titles.ports):
+        raise Problem("[titles] ports are numbers from 1 to 65535, with blanks between")
     check_channels(settings)
     check_machines(settings.providers, settings.machines, settings.hosts, settings.jobs)
     check_ssh(settings.ssh, settings.keys, settings.hosts, settings.machines)

@@ -24,6 +24,17 @@ class Say:
 
 
 @dataclass(frozen=True)
+class Tell:
+    """Says a line to whoever said something, in private."""
+
+    deliver: Callable[[Message, str], None] = field(repr=False)
+
+    def __call__(self, said: Message, text: str) -> None:
+        """Only the one who said that line reads it."""
+        self.deliver(said, text)
+
+
+@dataclass(frozen=True)
 class Reload:
     """Loads configuration and plugins anew, all or nothing, and returns what changed in one line."""
 

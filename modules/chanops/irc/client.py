@@ -16,11 +16,11 @@ from chanops.core.text import lines_of, visible
 from chanops.irc.dial import Dialled, Server, dial
 from chanops.irc.link import Link
 from chanops.irc.outbox import Outbox
-from chanops.irc.reactor import Reactor
+from chanops.irc.reactor import Reactor, guarded
 from chanops.irc.registration import Registration
 from chanops.irc.rejoin import Rejoining
-from chanops.irc.state import SETTLING, State
-from chanops.irc.wire import Line, parse, split
+from chanops.irc.state import SETTLING, SPOKEN, State
+from chanops.irc.wire import Line, outgoing, parse, split
 
 log = logging.getLogger(__name__)
 CANNOT_JOIN = {"403", "405", "407", "437", "471", "473", "474", "475", "476", "477", "489"}
@@ -59,7 +59,7 @@ class Connection(irc.client.ServerConnection):  # type: ignore[misc]  # irc ship
     ) -> None:
         super().__init__(reactor)
         self.name, self.settings, self.hear, self.timings = name, settings, hear, timings or Timings()
-        self.outbox = Outbox(settings.send_burst, settings.send_interval)
+        self.outbox = Outbox(settings.send_burst, settings.send_interval, lambda text: guarded(self.hear_own, text))
         self.link = Link(name, reactor, self.outbox, self.take_in, self.hang_up)
         self.rejoining = Rejoining(reactor, self.join_again, self.timings.rejoin_after, self.timings.rejoin_most)
         self.attempt = 0
@@ -162,7 +162,7 @@ class Connection(irc.client.ServerConnection):  # type: ignore[misc]  # irc ship
         line = parse(text)
         if line is None:
             return
-        if line.command not in ("PRIVMSG", "NOTICE"):
+        if line.command not in SPOKEN:
             self.serve(line)
         message = self.state.message(line, self.link.heard_at, datetime.now(UTC))
         if message is None:
@@ -170,6 +170,13 @@ class Connection(irc.client.ServerConnection):  # type: ignore[misc]  # irc ship
         if self.state.skew:
             self.say_skew()
         self.hear(message)
+
+    def hear_own(self, text: str) -> None:
+        """A line of ours goes to the server; what it does not send back would be heard by nobody here."""
+        if not self.quitting:
+            message = self.state.leaving(outgoing(text).decode().removesuffix("\r\n"), datetime.now(UTC))
+            if message is not None:
+                self.hear(message)
 
     def say_skew(self) -> None:
         """Clocks that differ make every line look old: that must not go unsaid."""

@@ -1,6 +1,7 @@
 """What waits to be sent: a token bucket for what people say, nothing before PONG."""
 
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 MOST_WAITING = 1000
@@ -15,6 +16,7 @@ class Outbox:
 
     burst: int
     interval: float
+    leaving: Callable[[str], object] = lambda text: None  # told of each line that waited and now is taken out
     urgent: deque[str] = field(default_factory=lambda: deque(maxlen=MOST_WAITING))
     waiting: deque[str] = field(default_factory=deque)
     tokens: float = 0.0
@@ -45,7 +47,9 @@ class Outbox:
         if self.tokens < 1:
             return None
         self.tokens -= 1
-        return self.waiting.popleft()
+        text = self.waiting.popleft()
+        self.leaving(text)
+        return text
 
     def refill(self, now: float) -> None:
         if self.interval > 0:

@@ -10,7 +10,10 @@ from dataclasses import dataclass, field
 
 from chanops.irc.wire import Line
 
-WANTED = ("account-tag", "message-tags", "server-time", "batch", "cap-notify")
+ECHO = "echo-message"
+WANTED = (
+    "account-tag", "message-tags", "server-time", "batch", "cap-notify", ECHO, "draft/message-redaction"
+)  # fmt: skip
 CHUNK = 400
 NICK_REFUSED = {"432", "433", "436", "437"}
 SASL_FAILED = {"902", "904", "905", "906", "907", "908"}
@@ -87,8 +90,11 @@ class Registration:
         return self.ask(wanted)
 
     def cap_new(self, names: list[str], line: Line) -> list[str]:
-        """What the server has learnt; in the middle of a negotiation it would only confuse the two of us."""
-        news = {name.partition("=")[0] for name in names}
+        """What the server has learnt; in the middle of a negotiation it would only confuse the two of us.
+
+        Not the echo: of what is on its way just then, nobody could tell whether it comes back.
+        """
+        news = {name.partition("=")[0] for name in names} - {ECHO}
         return [] if self.negotiating else self.ask([name for name in WANTED if name in news])
 
     def ask(self, wanted: list[str]) -> list[str]:

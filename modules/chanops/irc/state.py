@@ -10,7 +10,9 @@ import irc.features
 
 from chanops.core.message import Message
 from chanops.core.text import plain
-from chanops.irc.wire import Line, room
+from chanops.irc.members import Members
+from chanops.irc.registration import ECHO
+from chanops.irc.wire import Line, parse, room
 
 FRESH = 30.0  # seconds by which a server-time may differ from our clock
 SETTLING = 10.0  # seconds after joining, where no time and no batch tell old lines from new
@@ -20,7 +22,11 @@ EVENTS = {"PRIVMSG": "message", "NOTICE": "notice"}
 SPOKEN = ("PRIVMSG", "NOTICE")
 OURS = ("message", "action", "start", "time")
 # Which parameter names the channel; lines to a nick, or to nobody, have none.
-CHANNEL_AT = {"PRIVMSG": 0, "NOTICE": 0, "JOIN": 0, "PART": 0, "KICK": 0, "TOPIC": 0, "MODE": 0, "INVITE": 1}
+CHANNEL_AT = {"PRIVMSG": 0, "NOTICE": 0, "JOIN": 0, "PART": 0, "KICK": 0, "TOPIC": 0, "MODE": 0, "INVITE": 1,
+              "REDACT": 0}  # fmt: skip
+# Which is the text, that may be left out; for the others it is the last.
+TEXT_AT = {"PART": 1, "KICK": 2, "QUIT": 0, "NICK": 0, "TOPIC": 1, "REDACT": 2}
+SPLITS = ("netsplit", "netjoin")  # the batches of what happens just now
 
 
 def folds(mapping: str) -> dict[int, int]:
@@ -50,9 +56,11 @@ class State:
     table: dict[int, int] = field(default_factory=lambda: folds("rfc1459"))
     joined: dict[str, float | None] = field(default_factory=dict)
     msgids: OrderedDict[str, None] = field(default_factory=OrderedDict)
+    splits: OrderedDict[str, None] = field(default_factory=OrderedDict)
 
     def __post_init__(self) -> None:
         self.rename()
+        self.members = Members(self.fold)
 
     def rename(self) -> None:
         """How names compare has changed, or our own has: what was worked out by it is void."""
@@ -87,6 +95,8 @@ class State:
             self.joined[self.fold(line.param(1))] = now
         elif line.command == "396":
             self.host = line.param(1) or self.host
+        elif line.command == "BATCH":
+            self.learn_batch(line.param(0), line.param(1))
         elif self.is_me(line.nick):
             self.learn_of_self(line)
         elif line.command == "KICK" and self.is_me(line.param(1)):
@@ -102,6 +112,13 @@ class State:
             self.joined[self.fold(line.param(0))] = None
         elif line.command == "PART" or (line.command == "KICK" and self.is_me(line.param(1))):
             self.joined.pop(self.fold(line.param(0)), None)
+
+    def learn_batch(self, name: str, kind: str) -> None:
+        self.splits.pop(name[1:], None)
+        if name.startswith("+") and kind in SPLITS:
+            self.splits[name[1:]] = None
+            if len(self.splits) > REMEMBERED:
+                self.splits.popitem(last=False)
 
     def learn_features(self, tokens: Iterable[str]) -> None:
         for token in filter(None, tokens):
@@ -119,17 +136,19 @@ class State:
         value = getattr(self.features, name, default)
         return value if isinstance(value, str) else default
 
-    def message(self, line: Line, now: float, clock: datetime) -> Message | None:
-        """What a line means to a plugin; None for our own lines and for what is to be passed over."""
+    def message(self, line: Line, now: float, clock: datetime, leaving: bool = False) -> Message | None:
+        """What a line means; None for what is to be passed over. Our own words count where they leave, or come back."""
         command, raw, tags = line.command, line.trailing, line.tags
+        event = EVENTS.get(command)
+        if event is None:
+            return self.happened(line, clock)
         nick, user, host, mine = self.people.get(line.source) or self.person(line.source)
         if raw is None:
             raw = line.middle[-1] if line.middle else ""
-        channel = self.channel(line)
-        if channel is None or (mine and command in SPOKEN):
+        channel, text = self.place(line.param(0)), raw
+        if channel is None or (mine and not (channel and (leaving or ECHO in self.caps))):
             return None
-        event, text = EVENTS.get(command) or event_name(command), raw
-        if raw.startswith("\x01") and command in SPOKEN:
+        if raw.startswith("\x01"):
             if event != "message" or not raw.startswith("\x01ACTION "):
                 return None  # only ACTION is something said; other CTCP is machines talking
             event, text = "action", raw[8:].rstrip("\x01")
@@ -139,8 +158,56 @@ class State:
         # In the order of its fields, since naming them costs as much again.
         return Message(
             self.network, event, nick, account, channel, plain(text), at, raw, user, host, command, line.middle,
-            tags.get("msgid", ""), "bot" in tags, replayed,
+            tags.get("msgid", ""), "bot" in tags, replayed, (), mine,
         )  # fmt: skip
+
+    def happened(self, line: Line, clock: datetime) -> Message | None:
+        """What a line means that is not said by anybody; of our own, too."""
+        command, tags, channel = line.command, line.tags, self.channel(line)
+        if channel is None or (command == "REDACT" and not (channel and line.param(1))):
+            return None
+        nick, user, host, mine = self.people.get(line.source) or self.person(line.source)
+        raw = line.param(TEXT_AT[command]) if command in TEXT_AT else line.params[-1] if line.params else ""
+        params = line.middle
+        if channel and command in ("KICK", "MODE"):  # who is meant may be the last, and so behind a colon
+            params = line.params[:2] if command == "KICK" else line.params
+        msgid = line.param(1) if command == "REDACT" else tags.get("msgid", "")
+        account = tags.get("account", "") if "account-tag" in self.caps else ""
+        at = said_at(tags["time"], clock) if "time" in tags else clock
+        live = tags.get("batch") in self.splits  # else, what comes in a batch is played back
+        replayed = not live and self.replayed(tags, "", 0.0, at, clock)
+        channels = self.moved(line, channel, nick, mine) if live or "batch" not in tags else ()
+        return Message(
+            self.network, event_name(command), nick, account, channel, plain(raw), at, raw, user, host, command,
+            params, msgid, "bot" in tags, replayed, channels,
+        )  # fmt: skip
+
+    def moved(self, line: Line, channel: str, nick: str, mine: bool) -> tuple[str, ...]:
+        """Note who comes and goes; the channels of somebody who quit or changed the nick."""
+        command = line.command
+        if command == "QUIT":
+            return self.members.quit(nick, mine)
+        if command == "NICK":
+            return self.members.rename(nick, line.param(0))
+        if command == "353":
+            self.members.names(self.place(line.param(2)) or "", line.param(3).split(), signs_of(self.features))
+        elif channel and command == "JOIN":
+            self.members.enter(channel, nick, mine)
+        elif channel and command == "PART":
+            self.members.leave(channel, nick, mine)
+        elif channel and command == "KICK":
+            self.members.leave(channel, line.param(1), self.is_me(line.param(1)))
+        return ()
+
+    def leaving(self, text: str, clock: datetime) -> Message | None:
+        """What we say ourselves, as it goes to the server, where that will not send it back."""
+        if ECHO in self.caps:
+            return None
+        line = parse(f":{self.nick}!{self.user}@{self.host} {text}")
+        if line is None or line.command not in SPOKEN:
+            return None
+        said = self.message(line, 0.0, clock, leaving=True)
+        return said and said._replace(replayed=False)
 
     def person(self, source: str) -> tuple[str, str, str, bool]:
         """Nick, user and host of whoever a line comes from, and whether it is us."""
@@ -192,6 +259,12 @@ class State:
         if len(self.msgids) > REMEMBERED:
             self.msgids.popitem(last=False)
         return False
+
+
+def signs_of(features: irc.features.FeatureSet) -> str:
+    """The signs that may stand before a nick in a list of names."""
+    prefix = getattr(features, "prefix", None)
+    return "".join(prefix) if isinstance(prefix, dict) else "@+"
 
 
 def event_name(command: str) -> str:

@@ -7,7 +7,21 @@ from chanops.core.sections import Settings
 from chanops.services.jobs.jobs import Jobs
 from chanops.services.links import Links
 from chanops.services.machines.service import Machines
+from chanops.services.missed import Missed
 from chanops.services.pages import Pages
+from chanops.services.recall import Recall
 from chanops.services.remote.service import Remote
 
-__all__ = ["Book", "Confirmations", "Jobs", "Links", "Machines", "Pages", "Remote", "Roles", "Settings"]
+__all__ = [
+    "Book",
+    "Confirmations",
+    "Jobs",
+    "Links",
+    "Machines",
+    "Missed",
+    "Pages",
+    "Recall",
+    "Remote",
+    "Roles",
+    "Settings",
+]

@@ -1,33 +1,31 @@
-"""The feeds, as RSS and Atom: made once for each change, by feedgen, the same bytes each time."""
+"""The feeds as bytes: made once for each change, the same bytes each time."""
 
 import hashlib
-import re
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-
-from feedgen.entry import FeedEntry
-from feedgen.feed import FeedGenerator
-from sqlalchemy import Connection
+from urllib.parse import quote
 
 from chanops.core.sections import Settings
-from chanops.core.text import xml_safe
 from chanops.services.database import Database
-from chanops.services.feed_items import Item, merged, of_job, of_link
+from chanops.services.dialects import Watch
+from chanops.services.feed_cache import Recent
+from chanops.services.feed_items import Head, Item, shown
 from chanops.services.feed_jobs import PublicJobs
+from chanops.services.feed_json import as_json
+from chanops.services.feed_opml import as_opml
+from chanops.services.feed_sources import Source, Sources
+from chanops.services.feed_topics import OPML, OPML_TYPE, TYPES, Topic
+from chanops.services.feed_xml import as_xml
 from chanops.services.links import Links
 from chanops.services.pages import Pages
+from chanops.services.visibility import EVERYBODY, Viewer
 
 NOTHING_YET = datetime(2000, 1, 1, tzinfo=UTC)
-RSS_TITLE = re.compile(rb"(?<=<title>)[^<]*(?=</title>)")
-TYPES = {"rss": "application/rss+xml; charset=utf-8", "atom": "application/atom+xml; charset=utf-8"}
-
-DESCRIPTIONS = {
-    "feed": "The links that were posted, who said what about them, and what became of jobs with machines.",
-    "links": "The links that were posted, and who said what about them.",
-    "jobs": "What became of jobs with machines, and reports.",
-}
+MOST_KEPT = 200  # feeds of searches, persons, tags and tokens that are kept as bytes
+MOST_LASTING = 2000
+ADDRESS = "%:/?#[]@!$&'()*+,;="
 
 
 @dataclass(frozen=True)
@@ -38,60 +36,105 @@ class Rendered:
     kind: str
     etag: str
     changed: datetime
+    own: str = ""
+    hub: str = ""
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """A feed in one form, for one viewer; with the token by which he asks, which is then in its addresses."""
+
+    topic: Topic
+    form: str
+    viewer: Viewer = EVERYBODY
+    token: str = ""
+
+
+@dataclass
+class Shelf:
+    """Feeds that were made, and what they were made of; one thread at a time makes what is to stand here."""
+
+    made: Recent[Wanted, tuple[object, Rendered]]
+    items: Recent[Source, tuple[object, list[Item]]]
+    lock: threading.Lock
 
 
 class Feed:
-    """All feeds in both forms, kept until a link or a job changes."""
+    """All feeds in all forms, kept until something in them changes."""
 
     def __init__(
         self, database: Database, links: Links, jobs: PublicJobs, settings: Callable[[], Settings], pages: Pages
     ) -> None:
-        self.database, self.links, self.jobs, self.settings, self.pages = database, links, jobs, settings, pages
-        # feedgen sets the whole process's locale while it writes dates: one thread at a time.
-        self.lock = threading.Lock()
-        self.held: dict[str, list[Item]] = {}
-        self.made: dict[tuple[str, str], Rendered] = {}
-        self.made_of: object = None
-        self.watcher: Connection
+        self.database, self.jobs, self.settings, self.pages = database, jobs, settings, pages
+        self.sources = Sources(database, links, jobs, settings, pages)
+        # A search that takes long holds up no feed that all readers have.
+        self.lasting, self.others = (
+            Shelf(Recent(most), Recent(most // 3), threading.Lock()) for most in (MOST_LASTING, MOST_KEPT)
+        )
+        self.watching = threading.Lock()
+        self.watch: Watch
         self.seen: tuple[object, Settings] | None = None
+        self.valid: dict[Wanted, Rendered] = {}
 
     def start(self) -> None:
-        """Open the connection that sees when anybody has written to the database."""
-        self.watcher = self.database.engine.connect()
+        """Begin to see when anybody has written to the database."""
+        self.watch = self.database.watch()
 
     def stop(self) -> None:
-        """Close it."""
-        self.watcher.close()
+        """No more."""
+        self.watch.close()
 
     def rendered(self, form: str, which: str = "feed") -> Rendered:
-        """A feed as "rss" or "atom"; from memory unless something has changed."""
-        with self.lock:
-            if self.stale():
-                self.refresh()
-            if (which, form) not in self.made:
-                self.made[which, form] = self.render(which, form, self.held[which])
-            return self.made[which, form]
+        """A feed of all there is, of links or of jobs, which exists whatever the settings."""
+        found = self.find(Wanted(Topic(which), form))
+        return found or self.render(Source(Topic(which), (), EVERYBODY), form, [])
+
+    def find(self, wanted: Wanted) -> Rendered | None:
+        """A feed, from memory unless something has changed; None where there is none for this viewer."""
+        shelf = self.lasting if wanted.topic.lasting and not wanted.token else self.others
+        with shelf.lock:
+            version = self.look()
+            source = self.sources.find(wanted.topic, wanted.viewer)
+            if source is None:
+                return None
+            wanted = replace(wanted, topic=source.topic)
+            with self.database.read() as connection:
+                stamp = self.sources.stamp(connection, wanted.topic)
+            kept = shelf.made.get(wanted)
+            if kept is None or kept[0] != (source, stamp):
+                made = self.make(shelf, source, wanted, stamp)
+                kept = shelf.made.put(wanted, ((source, stamp), made))
+        with self.watching:
+            if self.seen is version and shelf is self.lasting:
+                self.valid[wanted] = kept[1]
+        return kept[1]
 
     def current(self, form: str, which: str = "feed") -> Rendered | None:
-        """A feed from memory, if nothing has changed and nobody is making it; never waits."""
-        if not self.lock.acquire(blocking=False):
+        """One that all may see, from memory."""
+        return self.ready(Wanted(Topic(which), form))
+
+    def ready(self, wanted: Wanted) -> Rendered | None:
+        """A feed from memory, if nothing at all was written since it was looked at; never waits."""
+        if not self.watch.instant or not self.watching.acquire(blocking=False):
             return None
         try:
-            return None if self.stale() else self.made.get((which, form))
+            return None if self.stale() else self.valid.get(wanted)
         finally:
-            self.lock.release()
+            self.watching.release()
 
-    def refresh(self) -> None:
-        """Read what is in the feeds if it changed; takes note of it last, so that what fails is tried again."""
-        seen = self.version()
-        settings = self.settings()
-        made_of = (self.links.stamp(self.watcher), self.jobs.stamp(), self.jobs.on, settings.feed)
-        if made_of != self.made_of:
-            most = settings.feed.items
-            links = [of_link(each, self.pages) for each in self.links.in_feed(most)]
-            jobs = [of_job(each, self.pages) for each in self.jobs.ended(most)]
-            self.held, self.made = {"feed": merged(links, jobs, most), "links": links, "jobs": jobs}, {}
-        self.seen, self.made_of = seen, made_of
+    def forget(self, *_: object) -> None:
+        """Something was removed from the log: make all anew."""
+        self.sources.removals += 1
+        with self.watching:
+            self.seen = None
+
+    def look(self) -> tuple[object, Settings]:
+        """Take note of what was written so far; what is found from now on is at least as new."""
+        with self.watching:
+            if self.stale():
+                self.seen, self.valid = self.version(), {}
+            assert self.seen is not None
+            return self.seen
 
     def stale(self) -> bool:
         """Whether anything at all was written since the last look."""
@@ -99,52 +142,36 @@ class Feed:
         return self.seen is None or self.seen[0] != version or self.seen[1] is not settings
 
     def version(self) -> tuple[object, Settings]:
-        """SQLite's data_version, which differs for this connection once any other has written."""
-        return self.watcher.exec_driver_sql("PRAGMA data_version").scalar(), self.settings()
+        """What differs once anybody has written, or the settings were read anew."""
+        return self.watch.version(), self.settings()
 
-    def render(self, which: str, form: str, items: Sequence[Item]) -> Rendered:
+    def make(self, shelf: Shelf, source: Source, wanted: Wanted, stamp: object) -> Rendered:
+        """A feed's bytes, of items that its other forms have as well."""
+        if source.topic.which == OPML:
+            title = shown(self.settings().feed.title, self.pages.home)
+            groups = self.sources.groups(source.viewer)
+            return rendered(as_opml(title, self.pages.root, groups, wanted.token), OPML_TYPE, NOTHING_YET)
+        kept = shelf.items.get(source)
+        if kept is None or kept[0] != stamp:
+            kept = shelf.items.put(source, (stamp, self.sources.items(source)))
+        return self.render(source, wanted.form, kept[1], wanted.token)
+
+    def render(self, source: Source, form: str, items: Sequence[Item], token: str = "") -> Rendered:
         """One feed in one form."""
+        topic, settings = source.topic, self.settings()
         changed = max((item.changed for item in items), default=NOTHING_YET).replace(microsecond=0)
-        title = shown(self.settings().feed.title, self.pages.home)
-        made = FeedGenerator()
-        made.load_extension("dc")
-        made.id(self.pages.feed(form, which))
-        made.title(title if which == "feed" else f"{title}: {which}")
-        made.description(DESCRIPTIONS[which])
-        made.link(href=self.pages.jobs if which == "jobs" else self.pages.home, rel="alternate")
-        made.link(href=self.pages.feed(form, which), rel="self", type=TYPES[form].partition(";")[0])
-        made.generator("chanops")
-        made.updated(changed)
-        for item in items:
-            made.add_entry(entry(item), order="append")
-        body = hex_titles(made.rss_str(pretty=True)) if form == "rss" else made.atom_str(pretty=True)
-        return Rendered(body, TYPES[form], f'"{hashlib.sha256(body).hexdigest()[:32]}"', changed)
+        head = Head(
+            title=shown(topic.titled(shown(settings.feed.title, self.pages.home)), self.pages.home),
+            description=topic.described,
+            home=f"{self.pages.root}{topic.home_path}",
+            own=topic.address(self.pages.root, form, token),
+            # The hub is told of those only that are the same for all.
+            hub=quote(settings.feed.hub, safe=ADDRESS) if topic.lasting and not token else "",
+            changed=changed,
+        )
+        body = as_json(head, items) if form == "json" else as_xml(head, items, form)
+        return rendered(body, TYPES[form], changed, head.own, head.hub)
 
 
-def entry(item: Item) -> FeedEntry:
-    """One item as feedgen has it."""
-    made = FeedEntry()
-    made.load_extension("dc")
-    made.title(shown(item.title, xml_safe(item.otherwise)))
-    made.link(href=xml_safe(item.address))
-    made.guid(item.guid, permalink=True)
-    made.author(name=shown(item.author, "?"))
-    made.dc.dc_creator(shown(item.author, "?"))
-    made.published(item.at)
-    made.updated(item.changed)
-    made.content(xml_safe(item.body), type="html")
-    return made
-
-
-def shown(text: str, otherwise: str) -> str:
-    """The text as XML may hold it; what stands for it where nothing is left, since no part of a feed may be empty."""
-    safe = xml_safe(text)
-    return safe if safe.strip() else otherwise
-
-
-def hex_titles(rss: bytes) -> bytes:
-    """RSS titles with &#x26; and &#x3C;, which readers that take titles for HTML read right as well.
-
-    https://www.rssboard.org/rss-profile#data-types-characterdata; lxml writes only &amp; and &lt;.
-    """
-    return RSS_TITLE.sub(lambda found: found[0].replace(b"&amp;", b"&#x26;").replace(b"&lt;", b"&#x3C;"), rss)
+def rendered(body: bytes, kind: str, changed: datetime, own: str = "", hub: str = "") -> Rendered:
+    return Rendered(body, kind, f'"{hashlib.sha256(body).hexdigest()[:32]}"', changed, own, hub)

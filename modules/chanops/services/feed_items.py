@@ -1,6 +1,6 @@
 """What is in a feed, whatever form it has: each link and each ended job as an item."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from heapq import merge
@@ -12,12 +12,28 @@ from chanops.core.terminal import last_lines
 from chanops.core.text import lines_of, shorten, visible, xml_safe
 from chanops.services.feed_jobs import Ended
 from chanops.services.feed_output import Written, ending
+from chanops.services.feed_topics import tags_in
 from chanops.services.jobs.rows import Job, UnitRow
-from chanops.services.link_rows import Link
+from chanops.services.line_rows import Said
+from chanops.services.link_rows import LONGEST_TITLE, Link
 from chanops.services.pages import Pages
 
 REPORT = "report"
 MOST_LINES, WIDEST = 5, 200  # lines of a failed machine's output, and characters of each
+WIDEST_CONTEXT = 500
+
+
+@dataclass(frozen=True)
+class Head:
+    """What a feed says of itself; `own` is where it is, `hub` is "" where none is told of its news."""
+
+    title: str
+    description: str
+    home: str
+    own: str
+    hub: str
+    changed: datetime
+    language: str = "en"
 
 
 @dataclass(frozen=True)
@@ -33,19 +49,41 @@ class Item:
     at: datetime
     changed: datetime
     body: str
+    tags: tuple[str, ...] = ()
 
 
-def of_link(link: Link, pages: Pages) -> Item:
-    """One link: who posted it, what they said, where and when."""
+def of_link(link: Link, pages: Pages, before: Sequence[Said] = ()) -> Item:
+    """One link: who posted it, what they said, where and when, and what was said there just before."""
     said = link.said
     # The line's permanent address; a second link of the same line has its place behind it.
     guid = pages.line(said.id) + (f"#{link.place}" if link.place > 1 else "")
-    where, when = escape(f"{said.channel} on {said.network}"), minute(said.at)
-    quote = f"&lt;{escape(said.nick)}&gt; {escape(said.plain)}"
-    line = f'<a href="{escape(pages.line(said.id))}">{where}, {when}</a>'
     address = escape(link.address)
-    body = f'<p><a href="{address}">{address}</a></p><blockquote>{quote}</blockquote><p>{line}</p>'
-    return Item(link.named, link.address, link.address, guid, said.nick, said.at, link.changed, body)
+    body = f'<p><a href="{address}">{address}</a></p>{quoted(said, pages, before)}'
+    tags = tags_in(link.title or said.plain)
+    return Item(link.named, link.address, link.address, guid, said.nick, said.at, link.changed, body, tags)
+
+
+def of_line(said: Said, pages: Pages, before: Sequence[Said] = ()) -> Item:
+    """One line that a search found."""
+    address = pages.line(said.id)
+    title = shorten(f"{said.nick}: {said.plain.strip()}", LONGEST_TITLE)
+    return Item(title, address, address, address, said.nick, said.at, said.at, quoted(said, pages, before))
+
+
+def quoted(said: Said, pages: Pages, before: Sequence[Said]) -> str:
+    """What was said, below what was said just before; and where and when, as the way to it."""
+    around = "".join(f"{spoken(each, WIDEST_CONTEXT)}<br>" for each in before)
+    line = f"<b>{spoken(said)}</b>" if before else spoken(said)
+    where = escape(f"{said.channel} on {said.network}")
+    permanent = f'<p><a href="{escape(pages.line(said.id))}">{where}, {minute(said.at)}</a></p>'
+    return f"<blockquote>{around}{line}</blockquote>{permanent}"
+
+
+def spoken(said: Said, most: int = 0) -> str:
+    """<alice> a line, as HTML."""
+    text = escape(shorten(said.plain, most) if most else said.plain)
+    nick = escape(said.nick)
+    return f"* {nick} {text}" if said.kind == "action" else f"&lt;{nick}&gt; {text}"
 
 
 def of_job(ended: Ended, pages: Pages) -> Item:
@@ -90,6 +128,12 @@ def job_title(job: Job) -> str:
 def named(job: Job) -> str:
     """job 41."""
     return f"{'report' if job.kind == REPORT else 'job'} {job.id}"
+
+
+def shown(text: str, otherwise: str) -> str:
+    """The text as XML may hold it; what stands for it where nothing is left, since no part of a feed may be empty."""
+    safe = xml_safe(text)
+    return safe if safe.strip() else otherwise
 
 
 def told(text: str) -> str:

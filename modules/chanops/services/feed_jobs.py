@@ -1,13 +1,15 @@
 """The jobs that everybody may see, for pages and feeds: public when they were asked for, and public now."""
 
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from sqlalchemy import ColumnElement, Connection, and_, literal_column, not_, select
+from sqlalchemy import ColumnElement, Connection, and_, false, literal_column, not_, or_, select
 
+from chanops.core.access import fold
 from chanops.core.sections import Settings
 from chanops.services.database import Database
+from chanops.services.feed_cache import Recent
 from chanops.services.feed_output import (
     WRONG,
     Result,
@@ -37,6 +39,9 @@ from chanops.services.tables import jobs, output, stamp
 MOST_LINES = 300
 MOST_FAILED, END = 10, 4096  # machines of a job whose output is in the feed, and characters of it that are looked at
 MOST_TAILS = 16  # jobs under way whose output is kept in memory
+MOST_KNOWN = 200  # jobs that are over, each with what its feed item needs
+Place = tuple[str, str]
+NOWHERE: Collection[Place] = ()
 
 
 @dataclass(frozen=True)
@@ -84,7 +89,7 @@ class PublicJobs:
         self.database, self.jobs, self.settings = database, jobs, settings
         self.lock = threading.Lock()
         self.tails: dict[int, Tails] = {}
-        self.known: dict[tuple[int, int], Ended] = {}
+        self.known: Recent[tuple[int, int], Ended] = Recent(MOST_KNOWN)
 
     @property
     def on(self) -> bool:
@@ -101,21 +106,26 @@ class PublicJobs:
 
     def may_see(self, job: Job) -> bool:
         """Whether a job is for everybody's eyes."""
-        return self.on and job.public and self.settings().channel(job.network, job.channel).feed
+        return self.on and job.public and self.settings().channel(job.network, job.channel).open
 
-    def ended(self, most: int) -> list[Ended]:
-        """The jobs that ended last, newest end first."""
+    def ended(self, most: int, place: Place | None = None, whole: Collection[Place] = NOWHERE) -> list[Ended]:
+        """The jobs that ended last, newest end first; of one place only, or of all.
+
+        Those of `whole` are there for whoever asks, even if they are not for everybody's eyes.
+        """
         if not self.on:
             return []
         with self.database.read() as connection:
-            over = (self.visible(connection), jobs.c.state.in_(FINISHED))
+            over = [self.visible(connection, whole), jobs.c.state.in_(FINISHED)]
+            if place is not None:
+                over.append(at_places(self.places(connection), [place]))
             query = select(jobs.c.id, jobs.c.changed).where(*over).order_by(jobs.c.ended.desc(), jobs.c.id.desc())
             wanted = [(row.id, row.changed) for row in connection.execute(query.limit(most))]
+            known = {each: found for each in wanted if (found := self.known.get(each)) is not None}
             # What is over does not change any more, and there may be hundreds of machines in each.
-            known = {each: self.known[each] for each in wanted if each in self.known}
             new = select(jobs).where(jobs.c.id.in_([number for number, at in wanted if (number, at) not in known]))
-            known |= {(job.id, stamp(job.changed)): ended(connection, job) for job in jobs_by(connection, new)}
-            self.known = known
+            read = {(job.id, stamp(job.changed)): ended(connection, job) for job in jobs_by(connection, new)}
+        known |= {each: self.known.put(each, found) for each, found in read.items()}
         return [known[each] for each in wanted if each in known]
 
     def newest(self, before: int = 0, most: int = 100) -> JobList:
@@ -172,14 +182,29 @@ class PublicJobs:
                 return None
         return whole_output(self.database, number, unit, stream)
 
-    def visible(self, connection: Connection) -> ColumnElement[bool]:
-        """The jobs that everybody may see."""
+    def visible(self, connection: Connection, whole: Collection[Place] = NOWHERE) -> ColumnElement[bool]:
+        """The jobs that everybody may see, and all of some places."""
         shown: list[ColumnElement[bool]] = [jobs.c.public.is_(True)]
-        if any(not channel.feed for channel in self.settings().channels.values()):
-            places = connection.execute(select(jobs.c.network, jobs.c.channel).where(shown[0]).distinct()).all()
-            hidden = [each for each in places if not self.settings().channel(each.network, each.channel).feed]
-            shown += [not_(and_(jobs.c.network == each.network, jobs.c.channel == each.channel)) for each in hidden]
-        return and_(*shown)
+        if any(not channel.open for channel in self.settings().channels.values()):
+            hidden = [each for each in self.places(connection) if not self.settings().channel(*each).open]
+            shown += [not_(at(each)) for each in hidden]
+        return or_(and_(*shown), at_places(self.places(connection), whole)) if whole else and_(*shown)
+
+    @staticmethod
+    def places(connection: Connection) -> list[Place]:
+        """The places that jobs were asked for in."""
+        rows = connection.execute(select(jobs.c.network, jobs.c.channel).distinct())
+        return [(row.network, row.channel) for row in rows]
+
+
+def at(place: Place) -> ColumnElement[bool]:
+    return and_(jobs.c.network == place[0], jobs.c.channel == place[1])
+
+
+def at_places(there: Sequence[Place], wanted: Collection[Place]) -> ColumnElement[bool]:
+    """The jobs of some places, however their names were cased when the jobs were asked for."""
+    folded = {(network, fold(channel)) for network, channel in wanted}
+    return or_(false(), *(at(each) for each in there if (each[0], fold(each[1])) in folded))
 
 
 def ended(connection: Connection, job: Job) -> Ended:

@@ -1,52 +1,53 @@
 """The lines that were said: each has a number, which is its permanent address."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import Any
 
 from sqlalchemy import Connection, func, select
 
+from chanops.core.logged import is_off, log_text
 from chanops.core.message import Message
-from chanops.core.text import plain
-from chanops.services.database import Database, insert_all
-from chanops.services.tables import lines, moment, stamp
+from chanops.core.sections import Settings
+from chanops.services.database import Database
+from chanops.services.line_rows import (
+    LINK,
+    SEARCHED,
+    Index,
+    Row,
+    Said,
+    channel_ids,
+    first_number,
+    free_number,
+    insert_lines,
+    said_from,
+    said_lines,
+    said_of,
+)
+from chanops.services.search import Search
+from chanops.services.tables import lines, stamp
 
-# IRC began in August 1988, so no line is older. Sixteen numbers a second from there on: numbers grow with
-# time, and an old line that is found later gets a number among its neighbours without moving one of them.
-BEGINNING = datetime(1988, 1, 1, tzinfo=UTC)
-A_SECOND = 16
-SEARCHED = 4096
-ACTION = "\x01ACTION "
 REMEMBERED = 1000  # lines, since two links of one line may come in two batches
-INSERT = lines.insert()
-LINE_COLUMNS = tuple(lines.c[name] for name in ("id", "network", "channel", "at", "nick", "account", "kind", "text"))
+ADDRESS = "://"
+
+__all__ = ["History", "Said"]
 
 
-@dataclass(frozen=True)
-class Said:
-    """A line as it was kept."""
+@dataclass
+class Batch:
+    """Lines on their way into the table."""
 
-    id: int
-    network: str
-    channel: str
-    at: datetime
-    nick: str
-    account: str
-    kind: str
-    text: str
-
-    @property
-    def plain(self) -> str:
-        """The text without formatting."""
-        return plain(self.text)
+    numbers: list[int]
+    rows: list[Row]
+    new: list[Said]
 
 
 class History:
     """Keeps lines; within a transaction of the writer's."""
 
-    def __init__(self, database: Database) -> None:
-        self.database = database
+    def __init__(
+        self, database: Database, settings: Callable[[], Settings] = Settings, index: Index | None = None
+    ) -> None:
+        self.database, self.settings, self.index = database, settings, index or Search(database)
         self.kept: dict[int, tuple[Message, int]] = {}
 
     def line(self, number: int) -> Said | None:
@@ -54,51 +55,55 @@ class History:
         if not 0 < number < 1 << 62:
             return None
         with self.database.read() as connection:
-            row = connection.execute(select(*LINE_COLUMNS).where(lines.c.id == number)).first()
+            row = connection.execute(said_lines().where(lines.c.id == number)).first()
         return said_from(row) if row else None
 
     def keep(self, connection: Connection, messages: Sequence[Message]) -> list[int]:
         """The numbers of these lines, once they are in the table; one that was there before keeps its number."""
+        return self.keep_new(connection, messages, careful=True).numbers
+
+    def keep_new(self, connection: Connection, messages: Sequence[Message], careful: bool = False) -> Batch:
+        """The same, and those that are new. Careful: any may be there; else only what is played back or has a link."""
         last = connection.execute(select(func.max(lines.c.id))).scalar() or 0
-        numbers, rows = [], []
-        fresh: dict[tuple[str, str, str], int] = {}
+        ids = channel_ids(connection, ((said.network, said.channel) for said in messages))
+        batch = Batch([], [], [])
+        fresh: dict[tuple[int, str], int] = {}
         for said in messages:
-            known = self.known(connection, said) or fresh.get((said.network, said.channel, said.msgid or str(id(said))))
+            channel_id = ids[said.network, said.channel]
+            here = channel_id, said.msgid or str(id(said))
+            unsure = careful or said.replayed or ADDRESS in said.raw or id(said) in self.kept
+            known = fresh.get(here) or (self.known(connection, said, channel_id) if unsure else None)
             if known:
-                numbers.append(known)
+                batch.numbers.append(known)
                 continue
             number = max(first_number(said.at), last + 1)
             if said.replayed and first_number(said.at) <= last:
-                number = free_number(connection, first_number(said.at), {*numbers})
+                number = free_number(connection, first_number(said.at), {*batch.numbers})
             last = max(last, number)
-            fresh[said.network, said.channel, said.msgid or str(id(said))] = number
-            self.remember(said, number)
-            numbers.append(number)
-            rows.append(row_of(number, said))
-        insert_all(connection, INSERT, rows)
-        return numbers
+            fresh[here] = number
+            if unsure:
+                self.remember(said, number)
+            batch.numbers.append(number)
+            batch.rows.append(self.row_of(number, said, channel_id))
+            batch.new.append(said_of(batch.rows[-1], said))
+        insert_lines(connection, batch.rows, self.index)
+        return batch
 
-    def known(self, connection: Connection, said: Message) -> int | None:
+    def known(self, connection: Connection, said: Message, channel_id: int) -> int | None:
         """The number of a line that is in the table already: by its msgid, or, played back, by all it says."""
-        remembered = None if said.msgid or said.replayed else self.kept.get(id(said))
-        if not (said.msgid or said.replayed or remembered):
-            return None
-        query = select(lines.c.id).where(lines.c.network == said.network, lines.c.channel == said.channel)
+        remembered = self.kept.get(id(said))
+        query = select(lines.c.id).where(lines.c.channel_id == channel_id)
+        same = lines.c.nick == said.nick, lines.c.text == log_text(said)
         if said.msgid:
             query = query.where(lines.c.msgid == said.msgid)
-        elif remembered:  # its number may be another line's by now, if it was not committed then
-            query = query.where(
-                lines.c.id == remembered[1],
-                lines.c.at == stamp(said.at),
-                lines.c.nick == said.nick,
-                lines.c.text == text_of(said),
-            )
-        else:
+        elif said.replayed:
             number = first_number(said.at)
-            query = query.where(
-                lines.c.id.between(number, number + SEARCHED), lines.c.nick == said.nick, lines.c.text == text_of(said)
-            )
-        return connection.execute(query).scalar()
+            query = query.where(lines.c.id.between(number, number + SEARCHED), *same)
+        elif remembered:  # its number may be another line's by now, if it was not committed then
+            query = query.where(lines.c.id == remembered[1], lines.c.at == stamp(said.at), lines.c.nick == said.nick)
+        else:
+            query = query.where(lines.c.at == stamp(said.at), *same)
+        return connection.execute(query.limit(1)).scalar()
 
     def remember(self, said: Message, number: int) -> None:
         """Note the number of this very line: as long as it is held here, no other has its identity."""
@@ -106,44 +111,21 @@ class History:
         if len(self.kept) > REMEMBERED:
             del self.kept[next(iter(self.kept))]
 
+    def logged(self, said: Message) -> bool:
+        """Whether a line is kept; where it is not, a link that was said in it stands alone."""
+        return self.settings().channel(said.network, said.channel).log and not is_off(log_text(said))
 
-def first_number(at: datetime) -> int:
-    """The first of the numbers that belong to a second."""
-    return max(1, int((at - BEGINNING).total_seconds()) * A_SECOND)
-
-
-def free_number(connection: Connection, wanted: int, taken: set[int]) -> int:
-    """The first number at or above the wanted one that no line has."""
-    while True:
-        end = wanted + SEARCHED
-        held = set(connection.execute(select(lines.c.id).where(lines.c.id >= wanted, lines.c.id < end)).scalars())
-        free = next((number for number in range(wanted, end) if number not in held and number not in taken), None)
-        if free is not None:
-            return free
-        wanted = end
-
-
-def text_of(said: Message) -> str:
-    """The text as it is kept: with its formatting, without the frame of an action."""
-    if said.event == "action" and said.raw.startswith(ACTION):
-        return said.raw[len(ACTION) :].rstrip("\x01")
-    return said.raw or said.text
-
-
-def row_of(number: int, said: Message) -> dict[str, object]:
-    return {
-        "id": number,
-        "network": said.network,
-        "channel": said.channel,
-        "at": stamp(said.at),
-        "nick": said.nick,
-        "account": said.account,
-        "kind": said.event,
-        "text": text_of(said),
-        "msgid": said.msgid or None,
-    }
-
-
-def said_from(row: Sequence[Any]) -> Said:
-    """A line from a row with LINE_COLUMNS."""
-    return Said(row[0], row[1], row[2], moment(row[3]), row[4], row[5], row[6], row[7])
+    def row_of(self, number: int, said: Message, channel_id: int) -> Row:
+        """A line as a row."""
+        logged = self.logged(said)
+        return {
+            "id": number,
+            "channel_id": channel_id,
+            "at": stamp(said.at),
+            "nick": said.nick,
+            "account": said.account,
+            "kind": said.event if logged else LINK,
+            "text": log_text(said) if logged else "",
+            "msgid": said.msgid or None,
+            "public": self.settings().channel(said.network, said.channel).open,
+        }

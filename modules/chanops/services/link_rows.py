@@ -7,23 +7,25 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Select, bindparam, func, select, update
-from sqlalchemy.dialects.sqlite import insert
+from sqlalchemy import BigInteger, Connection, Select, bindparam, cast, func, select, update
 
 from chanops.core.message import Message
 from chanops.core.text import shorten
 from chanops.services.database import insert_all
-from chanops.services.history import LINE_COLUMNS, Said, said_from
-from chanops.services.tables import lines, links, mentions, moment, stamp
+from chanops.services.dialects import Each
+from chanops.services.line_rows import LINE_COLUMNS, Said, said_from
+from chanops.services.tables import channels, lines, links, mentions, moment, stamp
 
-INSERT, NOTE = links.insert(), insert(mentions).on_conflict_do_nothing()
+INSERT, NOTE = links.insert(), mentions.insert()
 # A batch's values in one parameter: else each number of them would be a statement of its own, and SQLite's driver keeps
 # the last hundred, some megabytes.
-GIVEN = func.json_each(bindparam("given")).table_valued("value")
+GIVEN = Each(bindparam("given")).table_valued("value")
 # Each by itself: two in one query would be a look at every row.
 NEWEST = select(*(select(func.max(column)).scalar_subquery() for column in (links.c.id, links.c.changed)))
 PLACES = (
-    select(links.c.line, func.max(links.c.place)).where(links.c.line.in_(select(GIVEN.c.value))).group_by(links.c.line)
+    select(links.c.line, func.max(links.c.place))
+    .where(links.c.line.in_(select(cast(GIVEN.c.value, BigInteger))))
+    .group_by(links.c.line)
 )
 ONCE_WITHIN = 86_400_000  # milliseconds
 LONGEST_TITLE = 300
@@ -38,12 +40,13 @@ class Link:
     title: str
     place: int
     changed: datetime
+    fetched: str
     said: Said
 
     @property
     def named(self) -> str:
-        """The title, or what was said about it, or the address."""
-        return self.title or shorten(self.said.plain.strip(), LONGEST_TITLE) or self.address
+        """The title that it was given, else that of the page, else what was said about it, or the address."""
+        return self.title or self.fetched or shorten(self.said.plain.strip(), LONGEST_TITLE) or self.address
 
 
 @dataclass(slots=True)
@@ -100,7 +103,7 @@ def write_all(
     if titled:
         change = update(links).where(links.c.id == bindparam("of"))
         connection.execute(change.values(title=bindparam("title"), changed=bindparam("changed")), titled)
-    insert_all(connection, NOTE, noted)
+    insert_all(connection, NOTE, noted, "DO NOTHING")
 
 
 def row_of(link: Recent, place: int, posted: Posted) -> dict[str, Any]:
@@ -114,15 +117,17 @@ def row_of(link: Recent, place: int, posted: Posted) -> dict[str, Any]:
         "public": posted.key[1],
         "at": link.at,
         "changed": link.at,
+        "fetched": "",
     }
 
 
 def joined() -> Select[Any]:
     """Links with their lines, in the order that `link_of` reads."""
-    own = (links.c.id, links.c.address, links.c.title, links.c.place, links.c.changed)
-    return select(*own, *LINE_COLUMNS).join(lines, links.c.line == lines.c.id)
+    own = (links.c.id, links.c.address, links.c.title, links.c.place, links.c.changed, links.c.fetched)
+    query = select(*own, *LINE_COLUMNS).join(lines, links.c.line == lines.c.id)
+    return query.join(channels, lines.c.channel_id == channels.c.id)
 
 
 def link_of(row: Sequence[Any]) -> Link:
     """A link from a row of the joined tables."""
-    return Link(row[0], row[1], row[2], row[3], moment(row[4]), said_from(row[5:]))
+    return Link(row[0], row[1], row[2], row[3], moment(row[4]), row[5], said_from(row[6:]))

@@ -5,19 +5,23 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, and_, not_, or_
+from sqlalchemy import ColumnElement, Connection, Select, and_, func, not_, or_, select, update
 from sqlalchemy.exc import OperationalError
 
+from chanops.core.access import fold
 from chanops.core.address import parts
 from chanops.core.errors import Problem
+from chanops.core.logged import is_off
 from chanops.core.message import Message
 from chanops.core.sections import Settings
 from chanops.core.text import plain, shorten
 from chanops.services.database import Database
 from chanops.services.history import History
+from chanops.services.line_rows import touch_day
 from chanops.services.link_rows import (
     LONGEST_TITLE,
     NEWEST,
@@ -32,11 +36,12 @@ from chanops.services.link_rows import (
     row_of,
     write_all,
 )
-from chanops.services.tables import lines, links, stamp
+from chanops.services.tables import channels, forgotten, lines, links, stamp
 
 MOST_WAITING = 100_000
 MOST_AT_ONCE = 250
 SLOWER = 300
+FORGOTTEN = select(func.count(forgotten.c.line))
 PAUSE = 0.5  # seconds that one mention waits at most for the writer to catch up
 
 
@@ -56,6 +61,7 @@ class Links:
         self.waiting: deque[Posted] = deque(maxlen=MOST_WAITING)
         self.scheduled = threading.Lock()
         self.room = threading.Event()
+        self.on_kept: Callable[[int, Posted, bool], None] = lambda *_: None
 
     def add(self, address: str, title: str, said: Message) -> Kept:
         """Keep a link with a title; returns once it is safe on disk."""
@@ -64,14 +70,16 @@ class Links:
         channel = self.settings().channel(said.network, said.channel)
         if not channel.links:
             raise Problem(f"links are not kept in {said.channel} (links = no)")
-        posted = to_store(said, address, shorten(plain(title).strip(), LONGEST_TITLE), channel.feed)
-        return self.database.wait(lambda connection: self.store_one(connection, posted))
+        posted = to_store(said, address, shorten(plain(title).strip(), LONGEST_TITLE), channel.open)
+        kept = self.database.wait(lambda connection: self.store_one(connection, posted))
+        self.on_kept(kept.link.id, posted, kept.new)
+        return kept
 
     def mention(self, address: str, said: Message) -> None:
         """Keep a link that was mentioned; soon, with whatever else waits. Slows down who says too many."""
         channel = self.settings().channel(said.network, said.channel)
-        if said.channel and channel.links:
-            self.waiting.append(to_store(said, address, "", channel.feed))
+        if said.channel and channel.links and not is_off(said.text):
+            self.waiting.append(to_store(said, address, "", channel.open))
             self.schedule()
             if len(self.waiting) > SLOWER:
                 self.room.clear()
@@ -83,16 +91,17 @@ class Links:
             return
         batch: list[Posted] = []
 
-        def work(connection: Connection) -> None:
+        def work(connection: Connection) -> list[tuple[int, bool]]:
             if not batch:  # the writer may run this again, alone, if another task of its group failed
                 self.scheduled.release()
                 while self.waiting and len(batch) < MOST_AT_ONCE:
                     batch.append(self.waiting.popleft())
-            self.store(connection, batch)
+            results = self.store(connection, batch)
             if len(self.waiting) <= SLOWER // 2:
                 self.room.set()
+            return results
 
-        def settle(done: Future[None]) -> None:
+        def settle(done: Future[list[tuple[int, bool]]]) -> None:
             error = done.exception()
             if isinstance(error, OperationalError):  # locked, disk full: it can pass; the next mention tries again
                 self.waiting.extendleft(reversed(batch))
@@ -100,14 +109,32 @@ class Links:
             if error is not None:  # one of them cannot be stored, ever: it must not hold up the others
                 for posted in batch:
                     self.database.write(partial(self.store, batch=[posted]))
+            else:
+                for (number, new), posted in zip(done.result(), batch, strict=True):
+                    self.on_kept(number, posted, new)
             if self.waiting:
                 self.schedule()
 
         self.database.write(work).add_done_callback(settle)
 
+    def titled(self, number: int, title: str) -> None:
+        """Note what the page of a link calls itself; it is shown where nobody gave the link a title."""
+
+        def work(connection: Connection) -> None:
+            newest = connection.execute(NEWEST).one()[1] or 0
+            found = connection.execute(select(links.c.line, links.c.fetched).where(links.c.id == number)).first()
+            if found is None or found.fetched == title:
+                return
+            later = max(newest + 1, stamp(datetime.now(UTC)))
+            values = {"fetched": shorten(title, LONGEST_TITLE), "changed": later}
+            connection.execute(update(links).where(links.c.id == number).values(**values))
+            touch_day(connection, found.line)
+
+        self.database.write(work)
+
     def may_see(self, network: str, channel: str) -> bool:
         """Whether lines of a channel are for everybody's eyes."""
-        return self.settings().channel(network, channel).feed
+        return self.settings().channel(network, channel).open
 
     def store(self, connection: Connection, batch: Sequence[Posted]) -> list[tuple[int, bool]]:
         """Write links with their lines, in the writer's transaction: for each its number, and whether it is new."""
@@ -144,14 +171,14 @@ class Links:
 
     def newest(self, words: str = "", most: int = 5, channel: tuple[str, str] | None = None) -> list[Link]:
         """The newest links whose title, address or line has all the words; those of other channels only if public."""
-        here = and_(lines.c.network == channel[0], lines.c.channel == channel[1]) if channel else None
+        here = and_(channels.c.network == channel[0], channels.c.folded == fold(channel[1])) if channel else None
         query = self.query(most, or_(self.visible(), here) if here is not None else self.visible())
         for word in words.split():
             query = query.where(
                 or_(
                     *(
                         column.icontains(word, autoescape=True)
-                        for column in (links.c.title, links.c.address, lines.c.text)
+                        for column in (links.c.title, links.c.fetched, links.c.address, lines.c.text)
                     )
                 )
             )
@@ -164,20 +191,25 @@ class Links:
     def stamp(self, connection: Connection) -> tuple[object, ...]:
         """What differs as soon as any link does: cheap to ask."""
         row = connection.execute(NEWEST).one()
-        return (*row, tuple(sorted(self.hidden())))
+        return (*row, connection.execute(FORGOTTEN).scalar(), tuple(sorted(self.hidden())))
+
+    def count(self) -> int:
+        """How many there are."""
+        with self.database.read() as connection:
+            return connection.execute(select(func.count(links.c.id))).scalar() or 0
 
     def hidden(self) -> list[str]:
         """The channels whose links are not to be seen elsewhere."""
-        return [name for name, channel in self.settings().channels.items() if not channel.feed]
+        return [name for name, channel in self.settings().channels.items() if not channel.open]
 
     def visible(self) -> ColumnElement[bool]:
         """The links that everybody may see: public when they were said, and public now."""
         shown: list[ColumnElement[bool]] = [links.c.public.is_(True)]
-        sections = [(*place_of(name), channel.feed) for name, channel in self.settings().channels.items()]
+        sections = [(*place_of(name), channel.open) for name, channel in self.settings().channels.items()]
         for network, channel, _ in (each for each in sections if not each[2]):
             own = [name for name, its_channel, feed in sections if name and its_channel == channel and feed]
-            where = lines.c.network == network if network else lines.c.network.not_in(own)
-            shown.append(not_(and_(lines.c.channel == channel, where)))
+            where = channels.c.network == network if network else channels.c.network.not_in(own)
+            shown.append(not_(and_(channels.c.folded == fold(channel), where)))
         return and_(*shown)
 
     def query(self, most: int, where: ColumnElement[bool]) -> Select[Any]:

@@ -1,6 +1,8 @@
 """The addresses of our own pages, as people reach them."""
 
 from dataclasses import dataclass
+from datetime import date
+from urllib.parse import quote
 
 
 @dataclass(frozen=True)
@@ -25,6 +27,23 @@ class Pages:
     def feed(self, form: str, which: str = "feed") -> str:
         """A feed's address as "rss" or "atom": "feed" with all there is, "links", or "jobs"."""
         return f"{self.root}/{which}.{form}" if self.root else ""
+
+    def channel(self, network: str, name: str) -> str:
+        """The calendar of a channel's log."""
+        return f"{self.root}/log/{quote(network, safe='')}/{quote(name, safe='')}/" if self.root else ""
+
+    def day(self, network: str, name: str, day: date, line: int = 0) -> str:
+        """The log of one UTC day, at a line if one is given."""
+        anchor = f"#l{line}" if line else ""
+        return f"{self.channel(network, name)}{day.isoformat()}{anchor}" if self.root else ""
+
+    def search(self, query: str) -> str:
+        """What a search finds."""
+        return f"{self.root}/search?q={quote(query, safe='')}" if self.root else ""
+
+    def missed(self, token: str) -> str:
+        """What somebody missed."""
+        return f"{self.root}/missed/{token}" if self.root else ""
 
     @property
     def jobs(self) -> str:

@@ -52,5 +52,5 @@ class Replies:
 
 
 def storable(text: str) -> str:
-    """The text without halves of characters, such as come from file names that are not UTF-8."""
-    return text.encode("utf-8", "replace").decode()
+    """The text without halves of characters, such as come from file names that are not UTF-8, and without NULs."""
+    return text.encode("utf-8", "replace").decode().replace("\0", "\N{REPLACEMENT CHARACTER}")

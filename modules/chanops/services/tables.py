@@ -7,22 +7,72 @@ from sqlalchemy import BigInteger, Boolean, Column, ForeignKey, Index, Integer, 
 EPOCH = datetime.fromtimestamp(0, UTC)
 MILLISECOND = timedelta(milliseconds=1)
 
+# Numbers that are more than an hour ahead of their time: few, mostly none. A query that says it in these very words
+# has an index of them.
+AHEAD = "id * 125 > (at - 567990000000) * 2"
+
 metadata = MetaData()
 BIG = BigInteger().with_variant(Integer, "sqlite")  # SQLite numbers rows only in a column called INTEGER
+
+channels = Table(
+    "channels",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("network", String, nullable=False),
+    Column("name", String, nullable=False),
+    Column("folded", String, nullable=False),
+    Index("channels_by_name", "network", "folded", unique=True),
+)
 
 lines = Table(
     "lines",
     metadata,
     Column("id", BIG, primary_key=True, autoincrement=False),
-    Column("network", String, nullable=False),
-    Column("channel", String, nullable=False),
+    Column("channel_id", Integer, ForeignKey("channels.id"), nullable=False),
     Column("at", BigInteger, nullable=False),
     Column("nick", String, nullable=False),
     Column("account", String, nullable=False),
     Column("kind", String, nullable=False),
     Column("text", Text, nullable=False),
     Column("msgid", String),
-    Index("lines_by_msgid", "network", "channel", "msgid", unique=True),
+    Column("public", Boolean, nullable=False),
+    Index("lines_by_time", "channel_id", "at", "id"),
+    Index(
+        "lines_by_msgid",
+        "channel_id",
+        "msgid",
+        unique=True,
+        sqlite_where=text("msgid IS NOT NULL"),
+        postgresql_where=text("msgid IS NOT NULL"),
+    ),
+    Index("lines_ahead", "at", "id", sqlite_where=text(AHEAD), postgresql_where=text(AHEAD)),
+)
+
+days = Table(
+    "days",
+    metadata,
+    Column("channel_id", Integer, ForeignKey("channels.id"), primary_key=True),
+    Column("day", Integer, primary_key=True, autoincrement=False),
+    Column("public", Boolean, primary_key=True),
+    Column("spoken", Integer, nullable=False),
+    Column("events", Integer, nullable=False),
+    Column("version", Integer, nullable=False),
+)
+
+seen = Table(
+    "seen",
+    metadata,
+    Column("channel_id", Integer, ForeignKey("channels.id"), primary_key=True),
+    Column("nick", String, primary_key=True),
+    Column("line", BIG, nullable=False),
+)
+
+forgotten = Table(
+    "forgotten",
+    metadata,
+    Column("line", BIG, primary_key=True, autoincrement=False),
+    Column("at", BigInteger, nullable=False),
+    Column("by", String, nullable=False),
 )
 
 links = Table(
@@ -37,6 +87,7 @@ links = Table(
     Column("public", Boolean, nullable=False),
     Column("at", BigInteger, nullable=False),
     Column("changed", BigInteger, nullable=False),
+    Column("fetched", Text, nullable=False, server_default=text("''")),
     Index("links_by_key", "key", "at"),
     Index("links_by_line", "line", "place", unique=True),
     Index("links_by_change", "changed"),
@@ -176,6 +227,21 @@ audit = Table(
     Column("job", Integer, nullable=False),
     Column("text", Text, nullable=False),
     Column("hash", String, nullable=False),
+)
+
+
+access = Table(
+    "access",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("name", String, nullable=False),
+    Column("channels", Text, nullable=False),
+    Column("page_hash", String, nullable=False),
+    Column("feed_hash", String, nullable=False),
+    Column("created", BigInteger, nullable=False),
+    Column("revoked", BigInteger),
+    Index("access_by_page", "page_hash", unique=True),
+    Index("access_by_feed", "feed_hash", unique=True),
 )
 
 

@@ -1,10 +1,11 @@
 """What all pages share: the templates, the headers of safety, the answer where nothing is."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
+from markupsafe import Markup
 from starlette.requests import Request
 from starlette.responses import HTMLResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -12,9 +13,14 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from chanops.core.money import a_month, an_hour
 from chanops.core.sections import Settings
 from chanops.core.text import lines_of, plain, spoken, visible
+from chanops.services.feed_topics import Topic, feeds_of
+from chanops.services.line_rows import Said
+from chanops.services.visibility import Seen
+from chanops.web.said_view import Extras, Link, row
 
 POLICY = "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none'"
-LIVE_POLICY = f"{POLICY}; script-src 'self'; connect-src 'self'"
+SCRIPT_POLICY = f"{POLICY}; script-src 'self'"
+LIVE_POLICY = f"{SCRIPT_POLICY}; connect-src 'self'"
 SAFE = (
     (b"content-security-policy", POLICY.encode()),
     (b"x-content-type-options", b"nosniff"),
@@ -51,21 +57,38 @@ class Frame:
         self.templates.filters.update(
             visible=visible, told=told, lines=lines_of, spoken=spoken, an_hour=an_hour, a_month=a_month, mood=mood
         )
+        self.templates.globals["said_row"] = said_row
 
     def text(self, template: str, **values: Any) -> str:
         """A template with its values."""
         settings = self.settings()
-        return self.templates.get_template(template).render(
-            title=settings.feed.title, machines_on=settings.web.machines, now=datetime.now(UTC), **values
-        )
+        known = {
+            "title": settings.feed.title,
+            "machines_on": settings.web.machines,
+            "now": datetime.now(UTC),
+            "alternates": feeds_of(settings.feed.title),
+        }
+        return self.templates.get_template(template).render(known | values)
 
     def page(self, template: str, status: int = 200, **values: Any) -> HTMLResponse:
         """A page from a template."""
         return HTMLResponse(self.text(template, **values), status_code=status)
 
+    def of_channel(self, seen: Seen) -> dict[str, Any]:
+        """What the templates of a channel's pages need of it."""
+        network, channel = seen.channel.network, seen.channel.name
+        topic = Topic("feed", network, channel)
+        alternates = feeds_of(self.settings().feed.title, topic)
+        return {"network": network, "channel": channel, "place": topic.home_path, "alternates": alternates}
+
     def missing(self, request: Request, _: Exception | None = None) -> HTMLResponse:
         """Nothing is here."""
         return self.page("missing.html", status=404)
+
+
+def said_row(said: Said, extras: Extras | None = None, links: Sequence[Link] = (), href: str = "") -> Markup:
+    """A line of the log as an item of a list; `links` are those that were said in it."""
+    return Markup(row(said, extras or Extras({said.id: links}, {}), href))  # noqa: S704  built of escaped text
 
 
 def told(text: str) -> str:

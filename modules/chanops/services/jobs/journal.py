@@ -7,14 +7,13 @@ from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, delete, func, select, update
-from sqlalchemy.dialects.sqlite import insert
 
 from chanops.core.access import fold
 from chanops.core.errors import Problem, Refused
 from chanops.core.message import Message
 from chanops.core.plan import Plan
 from chanops.services.audit import Audit, person
-from chanops.services.database import Database
+from chanops.services.database import Database, insert_all
 from chanops.services.history import History
 from chanops.services.jobs.locking import lock
 from chanops.services.jobs.rows import FINISHED, UNDER_WAY, Claim, Fenced, Is, Job, Step, job_of, jobs_by, steps_of
@@ -22,6 +21,7 @@ from chanops.services.replies import storable
 from chanops.services.tables import jobs, locks, output, runners, stamp, steps, units
 
 T = TypeVar("T")
+BEAT = runners.insert()
 
 
 def now() -> int:
@@ -281,8 +281,8 @@ def check_held(connection: Connection, claim: Claim) -> None:
 
 
 def beat(connection: Connection, owner: str) -> frozenset[Claim]:
-    row = insert(runners).values(token=owner, beat=1)
-    connection.execute(row.on_conflict_do_update(index_elements=["token"], set_={"beat": runners.c.beat + 1}))
+    once_more = "(token) DO UPDATE SET beat = runners.beat + 1"
+    insert_all(connection, BEAT, [{"token": owner, "beat": 1}], once_more)
     ours = select(jobs.c.id, jobs.c.fence).where(jobs.c.state == Is.RUNNING, jobs.c.owner == owner)
     return frozenset(Claim(number, owner, fence) for number, fence in connection.execute(ours))
 

@@ -1,11 +1,13 @@
 """Which job has which machine: alone, or with others that share it."""
 
 from sqlalchemy import Connection, or_, select
-from sqlalchemy.dialects.sqlite import insert
 
 from chanops.core.plan import Plan
+from chanops.services.database import insert_all
 from chanops.services.jobs.rows import Is
 from chanops.services.tables import jobs, locks
+
+INSERT = locks.insert()
 
 
 def lock(connection: Connection, number: int, plan: Plan, in_turn: bool = False) -> bool:
@@ -24,8 +26,7 @@ def lock(connection: Connection, number: int, plan: Plan, in_turn: bool = False)
         return False
     rows = [{"key": key, "base": key, "job": number} for key in sorted(alone)]
     rows += [{"key": f"~{number}~{key}", "base": key, "job": number} for key in sorted(shared)]
-    if rows:
-        connection.execute(insert(locks).on_conflict_do_nothing(), rows)
+    insert_all(connection, INSERT, rows, "DO NOTHING")
     return True
 
 

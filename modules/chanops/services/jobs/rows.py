@@ -11,7 +11,8 @@ from sqlalchemy import Connection, Select, func, select
 
 from chanops.core.errors import Problem
 from chanops.core.plan import Plan
-from chanops.services.tables import moment, output, steps, units
+from chanops.services.database import Database
+from chanops.services.tables import jobs, moment, output, steps, units
 
 LATELY = 1000  # jobs that are looked through, at most, for what was done lately
 UNDER_WAY = "under way"  # what is said of a machine of which nothing else has been said yet
@@ -215,3 +216,10 @@ def end_of_output(connection: Connection, job: int, unit: int, most: int = 4096)
     query = query.where(output.c.job == job, output.c.unit == unit, output.c.stream > 0)
     rows = connection.execute(query.order_by(output.c.id.desc()).limit(20)).mappings().all()
     return [output_line({**row, "text": row["end"]}) for row in reversed(rows)]
+
+
+def states_of(database: Database) -> dict[str, int]:
+    """How many jobs are in each state."""
+    query = select(jobs.c.state, func.count(jobs.c.id)).group_by(jobs.c.state)
+    with database.read() as connection:
+        return {row[0]: row[1] for row in connection.execute(query)}

@@ -6,14 +6,15 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from sqlalchemy import Connection, delete, select
-from sqlalchemy.dialects.sqlite import insert
 
 from chanops.providers.base import Image, Machine
-from chanops.services.database import Database
+from chanops.services.database import Database, insert_all
 from chanops.services.jobs.journal import now
 from chanops.services.tables import machines, snapshots
 
 JOB_TAG = "chanops-job-"
+REMEMBER, NOTE = machines.insert(), snapshots.insert()
+ANEW = "(provider, name) DO UPDATE SET specification = excluded.specification, changed = excluded.changed"
 
 
 @dataclass(frozen=True)
@@ -76,9 +77,7 @@ class Memory:
             "specification": json.dumps(asdict(found)),
             "changed": now(),
         }
-        statement = insert(machines).values(row)
-        statement = statement.on_conflict_do_update(index_elements=["provider", "name"], set_=row)
-        self.database.wait(lambda connection: connection.execute(statement), durable=True)
+        self.database.wait(lambda connection: insert_all(connection, REMEMBER, [row], ANEW), durable=True)
 
     def rename(self, provider: str, name: str, new: str) -> None:
         """A machine has another name; what is remembered goes with it."""
@@ -120,8 +119,7 @@ class Memory:
             "job": job,
             "at": now(),
         }
-        statement = insert(snapshots).values(row).on_conflict_do_nothing()
-        self.database.wait(lambda connection: connection.execute(statement), durable=True)
+        self.database.wait(lambda connection: insert_all(connection, NOTE, [row], "DO NOTHING"), durable=True)
 
     def own(self, provider: str, machine: str = "") -> list[OwnSnapshot]:
         """Our own snapshots, of one machine or of all; newest first."""

@@ -1,0 +1,173 @@
+"""Writes out the history, links and jobs: as JSON lines that `chanops import chanops` takes back, or as text."""
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Row, Select, and_, select
+
+from chanops.core.access import fold
+from chanops.core.text import plain, visible
+from chanops.services.database import Database
+from chanops.services.line_rows import FORGOTTEN
+from chanops.services.pages import Pages
+from chanops.services.tables import channels, forgotten, jobs, lines, links, mentions, moment, stamp, units
+
+AT_ONCE = 2000
+FORMS = ("jsonl", "text")
+TEXTS: dict[str, Callable[[str, str], str]] = {
+    "message": lambda nick, text: f"<{nick}> {text}",
+    "action": lambda nick, text: f"* {nick} {text}",
+    "notice": lambda nick, text: f"-{nick}- {text}",
+    "join": lambda nick, text: f"*** {nick} joins",
+    "part": lambda nick, text: f"*** {nick} leaves ({text})",
+    "quit": lambda nick, text: f"*** {nick} quits ({text})",
+    "kick": lambda nick, text: f"*** {nick} kicks {text}",
+    "nick": lambda nick, text: f"*** {nick} is now known as {text}",
+    "topic": lambda nick, text: f"*** {nick} changes the topic to: {text}",
+    "mode": lambda nick, text: f"*** {nick} sets mode {text}",
+    FORGOTTEN: lambda nick, text: f"*** a line of {nick} was forgotten",
+}
+LINE = (
+    lines.c.id,
+    channels.c.network,
+    channels.c.name,
+    *(lines.c[name] for name in ("at", "nick", "account", "kind", "text", "msgid", "public")),
+    forgotten.c.at.label("gone"),
+    forgotten.c.by,
+)
+OF_JOB = ("id", "kind", "title", "state", "text", "network", "channel", "nick", "account", "line", "public")
+
+
+@dataclass
+class Export:
+    """What is to be written, and how."""
+
+    database: Database
+    pages: Pages
+    form: str = "jsonl"
+    network: str = ""
+    channel: str = ""
+    since: datetime | None = None
+    until: datetime | None = None
+    private: bool = False
+    """Also what not everybody may see."""
+    left_out: int = 0
+    """Lines that were not written since not everybody may see them."""
+
+    def write(self) -> Iterator[str]:
+        """The lines of the file, in order of their numbers; then links, then jobs. Nothing is locked meanwhile."""
+        if self.form == "text":
+            yield from filter(None, map(self.text, self.lines()))
+            return
+        yield from (as_json(self.line(row)) for row in self.lines())
+        yield from map(as_json, self.links())
+        yield from map(as_json, self.jobs())
+
+    def lines(self) -> Iterator[Row[Any]]:
+        """The lines that are meant."""
+        query = select(*LINE).join(channels, lines.c.channel_id == channels.c.id)
+        query = query.outerjoin(forgotten, forgotten.c.line == lines.c.id).where(*self.meant(lines.c.at))
+        for row in self.each(query, lines.c.id):
+            if row.public or self.private:
+                yield row
+            else:
+                self.left_out += 1
+
+    def meant(self, at: ColumnElement[int]) -> Iterator[ColumnElement[bool]]:
+        """Of which channels and times."""
+        if self.network:
+            yield channels.c.network == self.network
+        if self.channel:
+            yield channels.c.folded == fold(self.channel)
+        if self.since:
+            yield at >= stamp(self.since)
+        if self.until:
+            yield at < stamp(self.until)
+
+    def each(self, query: Select[Any], number: ColumnElement[int]) -> Iterator[Row[Any]]:
+        """All rows of a query by their numbers, some at once, so that none is held open."""
+        last = 0
+        while True:
+            with self.database.read() as connection:
+                rows = connection.execute(query.where(number > last).order_by(number).limit(AT_ONCE)).all()
+            yield from rows
+            if len(rows) < AT_ONCE:
+                return
+            last = rows[-1].id
+
+    def line(self, row: Row[Any]) -> dict[str, Any]:
+        """A line as JSON has it."""
+        made = {"type": "line", "id": row.id, "network": row.network, "channel": row.name, "at": iso(row.at)}
+        made |= {name: getattr(row, name) for name in ("nick", "account", "kind", "text", "msgid")}
+        made |= {"public": bool(row.public)}
+        if row.gone is not None:
+            made["forgotten"] = {"at": iso(row.gone), "by": row.by}
+        if self.pages.root:
+            made["address"] = self.pages.line(row.id)
+        return made
+
+    def text(self, row: Row[Any]) -> str:
+        """A line as people read it; "" for one that was not kept."""
+        if row.kind not in TEXTS:
+            return ""
+        said = TEXTS[row.kind](row.nick, plain(row.text))
+        return f"{iso(row.at)} {visible(f'{row.network}/{row.name} {said}').rstrip()}\n"
+
+    def links(self) -> Iterator[dict[str, Any]]:
+        """Links with their titles, and the numbers of the lines in which they were said again."""
+        query = select(*links.c).join(lines, links.c.line == lines.c.id).join(channels)
+        query = query.where(*self.meant(lines.c.at), *(() if self.private else (and_(links.c.public, lines.c.public),)))
+        for row in self.each(query, links.c.id):
+            made = {"type": "link", "id": row.id, "line": row.line, "place": row.place, "key": row.key}
+            made |= {"address": row.address, "title": row.title, "fetched": row.fetched, "public": bool(row.public)}
+            yield made | {"at": iso(row.at), "changed": iso(row.changed), "mentions": self.mentions(row.id)}
+
+    def mentions(self, link: int) -> list[int]:
+        """The lines that say a link again, of those that are meant."""
+        query = select(mentions.c.line).join(lines, mentions.c.line == lines.c.id).join(channels)
+        query = query.where(mentions.c.link == link, *self.meant(lines.c.at))
+        if not self.private:
+            query = query.where(lines.c.public)
+        with self.database.read() as connection:
+            return list(connection.execute(query.order_by(mentions.c.line)).scalars())
+
+    def jobs(self) -> Iterator[dict[str, Any]]:
+        """Jobs with what became of each machine. They are not taken back: they have acted."""
+        query = select(jobs)
+        if self.network:
+            query = query.where(jobs.c.network == self.network)
+        if self.since:
+            query = query.where(jobs.c.created >= stamp(self.since))
+        if self.until:
+            query = query.where(jobs.c.created < stamp(self.until))
+        if not self.private:
+            query = query.where(jobs.c.public)
+        for row in self.each(query, jobs.c.id):
+            if self.channel and fold(self.channel) != fold(row.channel):
+                continue
+            made = {"type": "job"} | {name: getattr(row, name) for name in OF_JOB}
+            made |= {"public": bool(row.public)}
+            made |= {name: iso(getattr(row, name)) for name in ("created", "started", "ended")}
+            made["machines"] = self.machines(row.id)
+            if self.pages.root:
+                made["address"] = self.pages.job(row.id)
+            yield made
+
+    def machines(self, job: int) -> list[dict[str, Any]]:
+        """What became of a job's machines."""
+        query = select(units.c.name, units.c.state, units.c.text).where(units.c.job == job).order_by(units.c.number)
+        with self.database.read() as connection:
+            return [dict(row._mapping) for row in connection.execute(query)]
+
+
+def iso(at: int | None) -> str | None:
+    """A time as it is written."""
+    return None if at is None else moment(at).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def as_json(made: dict[str, Any]) -> str:
+    """One line."""
+    return json.dumps(made, ensure_ascii=False, separators=(",", ":")) + "\n"

@@ -1,0 +1,1 @@
+"""Logs that other programs wrote: each format is one file, and reads lines into what was said."""

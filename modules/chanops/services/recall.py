@@ -1,0 +1,102 @@
+"""What people ask the bot about the log: lines with words, who was seen, a line's address; and to forget lines."""
+
+from dataclasses import dataclass
+
+from chanops.core.errors import Problem, Refused
+from chanops.core.message import Message
+from chanops.core.query import read
+from chanops.services.forget import Forgetting
+from chanops.services.line_rows import FORGOTTEN, Said
+from chanops.services.reading import Reading
+from chanops.services.search import Search
+from chanops.services.visibility import EVERYBODY, Seen, Visibility
+
+MOST_OWN = 100
+MOST_LOOKED_AT = 50
+
+
+@dataclass(frozen=True)
+class Found:
+    """The newest lines that were found, and whether there are more."""
+
+    lines: list[Said]
+    more: bool
+
+
+class Recall:
+    """Answers about what may be known where the question was asked: there itself, and in open channels."""
+
+    def __init__(
+        self, reading: Reading, visibility: Visibility, search: Search, forgetting: Forgetting
+    ) -> None:
+        self.reading, self.visibility, self.search, self.forgetting = reading, visibility, search, forgetting
+
+    def here(self, said: Message) -> Seen | None:
+        """The channel in which something was said, all of which those who hear the answer may know."""
+        channel = self.reading.channel(said.network, said.channel) if said.channel else None
+        return Seen(channel, True) if channel is not None else None
+
+    def places(self, said: Message) -> list[Seen]:
+        """Where may be looked: first the channel itself, then all open ones."""
+        here = self.here(said)
+        others = self.visibility.channels(EVERYBODY)
+        if here is None:
+            return others
+        return [here, *(each for each in others if each.channel.id != here.channel.id)]
+
+    def find(self, words: str, said: Message, most: int, but: str) -> Found:
+        """The newest lines that a search finds; not those that begin with `but`, which asked for them."""
+        found = self.search.find(read(words), self.places(said), most=MOST_LOOKED_AT)
+        lines = [line for line in found.lines if not line.plain.startswith(but)]
+        return Found(lines[:most], len(lines) > most or bool(found.more))
+
+    def seen(self, nick: str, said: Message) -> Said | None:
+        """The last that somebody did where that may be known."""
+        found = (self.reading.seen(each.channel.id, nick) for each in self.places(said))
+        lines = [line for line in found if line is not None and line.kind != FORGOTTEN]
+        allowed = {each.channel.id: each.everything for each in self.places(said)}
+        return max(
+            (line for line in lines if line.public or allowed[line.channel_id]),
+            key=lambda line: line.at,
+            default=None,
+        )
+
+    def last(self, said: Message, nick: str, but: str) -> Said | None:
+        """The last line of a channel, or of somebody there; not one that begins with `but`."""
+        here = self.here(said)
+        if here is None:
+            return None
+        lines = self.reading.last(here.channel.id, nick, MOST_LOOKED_AT)
+        return next((line for line in lines if not line.plain.startswith(but)), None)
+
+    def forget(self, numbers: list[int], said: Message, master: bool) -> int:
+        """Forget lines; whoever is no master only what the same account said. Raises Problem."""
+        lines = [self.line(number) for number in numbers]
+        if not master and not all(self.is_own(line, said) for line in lines):
+            raise Refused("these are not lines of your account: ask somebody with the role ops")
+        return self.forgetting.forget([line.id for line in lines], said.account or said.nick)
+
+    def forget_own(self, count: int, said: Message, but: str) -> int:
+        """Forget the last lines that an account said here; not those that begin with `but`."""
+        here = self.here(said)
+        if not said.channel or here is None:
+            raise Problem("say it in the channel where the lines were said, or name a line by its number or address")
+        if not said.account:
+            raise Refused("a line belongs to an account, and you are not logged in to services here: log in first")
+        lines = self.reading.last(here.channel.id, "", MOST_LOOKED_AT * 10, ("message", "action", "notice"))
+        own = [line.id for line in lines if self.is_own(line, said) and not line.plain.startswith(but)]
+        if not own:
+            raise Problem("there is no line of yours to forget")
+        return self.forgetting.forget(own[: min(count, MOST_OWN)], said.account)
+
+    def line(self, number: int) -> Said:
+        """A line that can be forgotten. Raises Problem."""
+        found = self.forgetting.line(number)
+        if found is None:
+            raise Problem(f"there is no line {number}: copy its address from the log")
+        return found
+
+    @staticmethod
+    def is_own(line: Said, said: Message) -> bool:
+        """Whether a line is of the account that asks."""
+        return bool(said.account) and line.network == said.network and line.account == said.account

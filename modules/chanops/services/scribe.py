@@ -1,0 +1,136 @@
+"""Writes the log: what is heard is committed in groups, soon, by a thread of its own; what cannot be waits."""
+
+import logging
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+
+from sqlalchemy.exc import DatabaseError, IntegrityError
+
+from chanops.core.logged import LOGGED
+from chanops.core.message import Message
+from chanops.services.database import Database, NotStored
+from chanops.services.history import Batch, History
+from chanops.services.line_rows import Said
+
+log = logging.getLogger(__name__)
+GATHER = 0.03  # seconds in which lines come together for one commit
+AT_ONCE = 1000
+MOST_WAITING = 100_000  # lines, some 100 MB at worst, while the database does not take any
+AGAIN, LAST_TIME = 1.0, 5.0  # seconds between two tries, and for the last of them when the bot leaves
+REDACT = "redact"
+
+
+class Scribe:
+    """Takes lines from the connections' thread, which it never holds up."""
+
+    def __init__(self, database: Database, history: History) -> None:
+        self.database, self.history = database, history
+        self.waiting: deque[Message] = deque()
+        self.on_kept: list[Callable[[list[Said]], None]] = []
+        self.on_redact: Callable[[Message], None] = lambda _: None
+        self.news, self.leaving = threading.Event(), threading.Event()
+        self.lost = self.written = 0
+        self.trouble = ""
+        self.took: Callable[[float], None] = lambda _: None
+        self.thread: threading.Thread | None = None
+
+    def start(self) -> None:
+        """From now on, lines are written."""
+        self.thread = threading.Thread(target=self.write_all, name="scribe", daemon=True)
+        self.thread.start()
+
+    def stop(self) -> None:
+        """Write what waits, if it can be written."""
+        self.leaving.set()
+        self.news.set()
+        if self.thread is not None:
+            self.thread.join(timeout=LAST_TIME + AGAIN)
+
+    def hear(self, said: Message) -> None:
+        """Take in what happened; only what belongs to a channel that is logged is kept."""
+        if said.event in LOGGED:
+            if said.channel:
+                self.put(said)
+            for channel in said.channels:
+                self.put(said._replace(channel=channel))
+        elif said.event == REDACT:
+            self.on_redact(said)
+
+    def put(self, said: Message) -> None:
+        if not self.history.logged(said):
+            return
+        if len(self.waiting) >= MOST_WAITING:
+            self.waiting.popleft()
+            self.lost += 1
+        self.waiting.append(said)
+        if not self.news.is_set():
+            self.news.set()
+
+    def health(self) -> str:
+        """What is wrong with the log just now; "" where nothing is."""
+        return self.trouble
+
+    def write_all(self) -> None:
+        """The thread's life."""
+        while True:
+            self.news.wait()
+            if not self.waiting and self.leaving.is_set():
+                return
+            if len(self.waiting) < AT_ONCE:
+                self.leaving.wait(GATHER)
+            self.news.clear()
+            while self.waiting:
+                batch = [self.waiting.popleft() for _ in range(min(AT_ONCE, len(self.waiting)))]
+                if not self.write(batch):
+                    return
+            if self.leaving.is_set():
+                self.news.set()
+
+    def write(self, messages: Sequence[Message]) -> bool:
+        """Write these, however often it takes; False where the bot leaves before."""
+        careful, until = False, 0.0
+        while True:
+            began = time.monotonic()
+            try:
+                done = self.database.write(lambda c, careful=careful: self.history.keep_new(c, messages, careful))  # type: ignore[misc]
+                batch: Batch = Database.stored(done)
+            except NotStored as error:
+                if isinstance(error.__cause__, IntegrityError) and not careful:
+                    careful = True  # one of them is there already
+                    continue
+                self.note(str(error))
+                if (
+                    isinstance(error.__cause__, DatabaseError)
+                    and careful
+                    and isinstance(error.__cause__, IntegrityError)
+                ):
+                    log.error("%d lines can never be written: %s", len(messages), error)
+                    return True
+            else:
+                self.took(time.monotonic() - began)
+                self.written += len(batch.new)
+                self.note("")
+                self.announce(batch.new)
+                return True
+            if self.leaving.is_set():
+                until = until or time.monotonic() + LAST_TIME
+                if time.monotonic() > until:
+                    log.error("%d lines of the log are lost: %s", len(messages) + len(self.waiting), self.trouble)
+                    return False
+            self.leaving.wait(AGAIN) if not self.leaving.is_set() else time.sleep(AGAIN / 10)
+
+    def note(self, trouble: str) -> None:
+        """Say once what is wrong, and once that it is over."""
+        if trouble and not self.trouble:
+            log.error("the log cannot be written, its lines wait: %s", trouble)
+        elif self.trouble and not trouble:
+            log.warning("the log is written again%s", f"; {self.lost:,} lines were lost" if self.lost else "")
+        self.trouble = trouble
+
+    def announce(self, new: list[Said]) -> None:
+        """Tell whoever shows lines as they come."""
+        if new:
+            for tell in self.on_kept:
+                tell(new)

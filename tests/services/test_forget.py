@@ -1,0 +1,96 @@
+"""Forgetting: nothing of a line is left but its address."""
+
+from datetime import UTC, datetime
+
+import pytest
+
+from chanops.core.message import Message
+from chanops.core.query import read
+from chanops.core.sections import Settings
+from chanops.services.forget import Forgetting
+from chanops.services.history import History
+from chanops.services.links import Links
+from chanops.services.reading import Reading
+from chanops.services.search import Search
+from chanops.services.visibility import Visibility
+
+NOON = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
+
+
+def said(text, nick="alice", **more):
+    return Message("libera", "message", nick, nick, "#ops", text, NOON, text, **more)
+
+
+class Kept:
+    def __init__(self, database):
+        self.database, self.reading, self.search = database, Reading(database), Search(database)
+        self.history = History(database)
+        self.links = Links(database, self.history, Settings)
+        self.forgetting = Forgetting(database, self.reading, self.search, self.search.purge)
+        self.visibility = Visibility(self.reading, Settings)
+
+    def keep(self, *messages):
+        return self.database.wait(lambda connection: self.history.keep(connection, messages))
+
+    def found(self, words):
+        return [line.id for line in self.search.find(read(words), self.visibility.channels()).lines]
+
+    def bytes_with(self, word):
+        folder = self.database.path.parent
+        return sum(path.read_bytes().count(word) for path in folder.iterdir() if path.is_file())
+
+
+@pytest.fixture
+def kept(database):
+    return Kept(database)
+
+
+def test_a_forgotten_line_leaves_its_mark_and_its_neighbours(kept):
+    numbers = kept.keep(said("before"), said("the password is hunter2zz"), said("behind"))
+    told = []
+    kept.forgetting.on_forgotten.append(lambda channel, lines: told.append((channel, lines)))
+    version = kept.reading.version(1, NOON.date(), False)
+    assert kept.forgetting.forget([numbers[1]], "carol") == 1
+    day = kept.reading.day(1, NOON.date(), False)
+    assert [(line.id, line.kind, line.text) for line in day] == [
+        (numbers[0], "message", "before"),
+        (numbers[1], "forgotten", ""),
+        (numbers[2], "message", "behind"),
+    ]
+    assert kept.found("hunter2zz") == []
+    assert kept.found("behind") == [numbers[2]]
+    assert told == [(1, [numbers[1]])]
+    assert kept.reading.version(1, NOON.date(), False) > version
+    assert kept.reading.days(1, False)[0].spoken == 2
+    assert kept.forgetting.forget([numbers[1]], "carol") == 0
+
+
+def test_no_byte_of_it_is_left_in_the_file_nor_beside_it(kept):
+    if kept.database.engine.dialect.name != "sqlite":
+        pytest.skip("PostgreSQL's files are its own")
+    filler = [said(f"filler {number} " + "word " * 20) for number in range(200)]
+    [number, *_] = kept.keep(said("hunter2zz https://example.org/qwertz77"), *filler)
+    kept.links.add("https://example.org/qwertz77", "Titel88zz", said("hunter2zz https://example.org/qwertz77"))
+    secrets = b"hunter2zz", b"qwertz77", b"Titel88zz"
+    assert all(kept.bytes_with(word) for word in secrets)
+    kept.forgetting.forget([number], "alice")
+    assert [kept.bytes_with(word) for word in secrets] == [0, 0, 0]
+    assert kept.bytes_with(b"filler") >= 200
+
+
+def test_a_link_goes_with_its_line_or_to_who_said_it_next(kept):
+    first = kept.links.add("https://example.org/a", "As alice has it", said("https://example.org/a"))
+    again = kept.links.add("https://example.org/a", "", said("https://example.org/a too", "bob"))
+    assert not again.new
+    alone = kept.links.add("https://example.org/b", "", said("https://example.org/b"))
+    kept.forgetting.forget([first.link.said.id, alone.link.said.id], "alice")
+    [left] = kept.links.in_feed(10)
+    assert (left.address, left.title, left.said.nick) == ("https://example.org/a", "", "bob")
+
+
+def test_a_redaction_by_the_network_is_a_line_forgotten(kept):
+    [number, other] = kept.keep(said("oops", msgid="abc"), said("fine", msgid="def"))
+    kept.forgetting.redacted(said("", "bob", msgid="abc")._replace(event="redact"))
+    kept.forgetting.redacted(said("", "bob", msgid="none")._replace(event="redact"))
+    assert kept.history.line(number).kind == "forgotten"
+    assert kept.history.line(other).text == "fine"

@@ -1,0 +1,148 @@
+"""Writing the log: in groups, once, and through whatever keeps the database from taking it."""
+
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from contextlib import closing
+from datetime import UTC, datetime
+
+import pytest
+
+from chanops.core.message import Message
+from chanops.core.sections import ChannelSettings, Settings
+from chanops.services.history import History
+from chanops.services.reading import Reading
+from chanops.services.scribe import Scribe
+from chanops.testing import until
+
+
+def said(text, event="message", channel="#ops", **more):
+    return Message("libera", event, "alice", "alice", channel, text, datetime.now(UTC), text, **more)
+
+
+class Writing:
+    def __init__(self, database, settings):
+        self.database, self.reading = database, Reading(database)
+        self.scribe = Scribe(database, History(database, lambda: settings))
+        self.told = []
+        self.scribe.on_kept.append(self.told.extend)
+        self.scribe.start()
+
+    def texts(self):
+        channel = self.reading.channel("libera", "#ops")
+        return [line.text for line in self.reading.day(channel.id, datetime.now(UTC).date(), True)] if channel else []
+
+
+@pytest.fixture
+def writing(database):
+    made = Writing(database, Settings(channels={"#quiet": ChannelSettings(log=False)}))
+    yield made
+    made.scribe.stop()
+
+
+def test_what_was_heard_is_written_soon_in_its_order_and_told(writing):
+    began = time.monotonic()
+    for number in range(300):
+        writing.scribe.hear(said(str(number)))
+    until(lambda: len(writing.told) == 300)
+    assert time.monotonic() - began < 5
+    assert [line.text for line in writing.told] == writing.texts() == [str(number) for number in range(300)]
+
+
+def test_a_quit_is_in_each_channel_where_they_were(writing):
+    writing.scribe.hear(said("bye", "quit", "", channels=("#ops", "#dev")))
+    until(lambda: len(writing.told) == 2)
+    assert {(line.channel, line.kind, line.text) for line in writing.told} == {
+        ("#ops", "quit", "bye"),
+        ("#dev", "quit", "bye"),
+    }
+
+
+def test_what_is_off_and_what_is_not_logged_is_never_written(writing):
+    writing.scribe.hear(said("[off] a secret"))
+    writing.scribe.hear(said("\x02[OFF]\x02 another"))
+    writing.scribe.hear(said("quiet", channel="#quiet"))
+    writing.scribe.hear(said("to the bot", channel=""))
+    writing.scribe.hear(said("heard"))
+    until(lambda: writing.told)
+    assert [line.text for line in writing.told] == writing.texts() == ["heard"]
+
+
+def test_a_line_that_is_played_back_is_there_once(writing):
+    first = said("once", msgid="m1")
+    writing.scribe.hear(first)
+    writing.scribe.hear(said("again", msgid="m2"))
+    writing.scribe.hear(first._replace(replayed=True))
+    writing.scribe.hear(said("last"))
+    until(lambda: [line.text for line in writing.told][-1:] == ["last"])
+    assert writing.texts() == ["once", "again", "last"]
+
+
+def test_a_message_id_that_is_there_already_costs_its_neighbours_nothing(writing):
+    writing.scribe.hear(said("first", msgid="same"))
+    until(lambda: writing.told)
+    writing.scribe.hear(said("twin", msgid="same"))
+    writing.scribe.hear(said("neighbour"))
+    until(lambda: "neighbour" in writing.texts())
+    assert writing.texts() == ["first", "neighbour"]
+
+
+def test_a_locked_database_is_said_once_and_the_lines_wait_for_it(writing, caplog, monkeypatch):
+    if writing.database.engine.dialect.name != "sqlite":
+        pytest.skip("another process can lock only SQLite's file")
+    with closing(sqlite3.connect(writing.database.path, isolation_level=None)) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        for number in range(20):
+            writing.scribe.hear(said(str(number)))
+        until(writing.scribe.health, within=40)
+        assert "cannot be written" in caplog.text
+        other.execute("ROLLBACK")
+    until(lambda: len(writing.told) == 20, within=40)
+    assert writing.texts() == [str(number) for number in range(20)]
+    until(lambda: not writing.scribe.health())
+    assert caplog.text.count("cannot be written") == caplog.text.count("is written again") == 1
+
+
+LOAD = """
+import sys, threading
+from datetime import UTC, datetime
+from pathlib import Path
+from chanops.core.message import Message
+from chanops.services.database import Database
+from chanops.services.history import History
+from chanops.services.scribe import Scribe
+
+database = Database(Path(sys.argv[1]))
+database.start()
+scribe = Scribe(database, History(database))
+scribe.on_kept.append(lambda new: print(*(line.text for line in new), flush=True))
+scribe.start()
+number = 0
+while True:
+    text = str(number)
+    scribe.hear(Message("libera", "message", "alice", "", "#ops", text, datetime.now(UTC), text))
+    number += 1
+    if number % 10 == 0:
+        threading.Event().wait(0.005)
+"""
+
+
+@pytest.mark.parametrize("kill_at", [200, 900, 2500])
+def test_what_was_acknowledged_survives_kill_9_under_load(tmp_path, kill_at):
+    folder = tmp_path / "data"
+    folder.mkdir(mode=0o700)
+    load = subprocess.Popen([sys.executable, "-c", LOAD, str(folder / "chanops.db")], stdout=subprocess.PIPE, text=True)
+    told = []
+    while len(told) < kill_at:
+        told += load.stdout.readline().split()
+    os.kill(load.pid, signal.SIGKILL)
+    told += load.stdout.read().rpartition("\n")[0].split()
+    load.stdout.close()
+    load.wait()
+    with closing(sqlite3.connect(folder / "chanops.db")) as connection:
+        kept = [row[0] for row in connection.execute("SELECT text FROM lines ORDER BY id")]
+        connection.execute("INSERT INTO line_words(line_words, rank) VALUES ('integrity-check', 0)")
+    assert kept[: len(told)] == told == [str(number) for number in range(len(told))]
