@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 BENCH_SSH := build/bench-ssh
 PEERS := asyncssh ssh2-python parallel-ssh fabric ansible-core
-APT := ngircd inspircd atheme-services openssl chromium openssh-server openssh-client slowhttptest
+APT := ngircd inspircd atheme-services openssl chromium openssh-server openssh-client slowhttptest newsboat sfeed rss2email
 
 .PHONY: demo test lint bench bench-jobs bench-ssh crash servers clean
 

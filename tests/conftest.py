@@ -27,9 +27,10 @@ def new_database_url(request):
 @pytest.fixture
 def database_url(request, new_database_url):
     url = new_database_url()
+    server = request.getfixturevalue("postgresql") if url else None
     yield url
-    if url:
-        request.getfixturevalue("postgresql").drop(url)
+    if server is not None:
+        server.drop(url)
 
 
 @pytest.fixture

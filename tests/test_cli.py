@@ -20,7 +20,7 @@ def config(tmp_path, monkeypatch):
 
 def test_check_says_what_it_found(config, capsys):
     assert main(["check"]) == 0
-    assert "good; 1 networks, 6 plugins, 36 commands" in capsys.readouterr().out
+    assert "good; 1 networks, 7 plugins, 41 commands" in capsys.readouterr().out
 
 
 def test_without_a_configuration_it_says_how_to_write_one(tmp_path, monkeypatch, capsys):

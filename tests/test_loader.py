@@ -20,7 +20,7 @@ from chanops.core.supplies import Supplies
 from chanops.loader import GROUP, OWN, load
 from chanops.switchboard import check
 
-OWN_PLUGINS = {"admin", "help", "jobs", "links", "machines", "run"}
+OWN_PLUGINS = {"admin", "help", "history", "jobs", "links", "machines", "run"}
 HELLO = '''\
 """Greets."""
 

@@ -138,7 +138,7 @@ def test_eight_lines_are_said_and_more_become_a_head_and_a_page(bot):
     answers = bot.say(".lines 9")
     assert answers[:8] == [f"line {number}" for number in range(8)]
     token = answers[8].removeprefix("… 1 more line: http://ops.example/reply/")
-    assert bot.app.replies.find(token).text.splitlines() == [f"line {number}" for number in range(9)]
+    assert bot.app.publishing.replies.find(token).text.splitlines() == [f"line {number}" for number in range(9)]
 
 
 def test_a_slow_function_holds_up_neither_other_functions_nor_other_channels(bot):
@@ -178,7 +178,7 @@ def test_start_happens_once_at_the_start_and_once_at_a_reload(bot):
     plugin = next(p for p in bot.app.board.running.book.plugins if p.name == "patience")
     before = plugin.listeners[2].function.__globals__["STARTS"]
     assert len(before) == 1
-    assert bot.say(".reload") == ["reloaded 7 plugins"]
+    assert bot.say(".reload") == ["reloaded 8 plugins"]
     plugin = next(p for p in bot.app.board.running.book.plugins if p.name == "patience")
     assert len(plugin.listeners[2].function.__globals__["STARTS"]) == 1
     assert len(before) == 1

@@ -36,6 +36,7 @@ class Publishing:
         self.port: Port | None = None
         self.web: Any = None
         self.feed: Any = None
+        self.hub: Any = None
 
     def bind(self, settings: Settings) -> Pages:
         """Take the port: if it is not to be had, nothing has happened yet. Where the pages are."""
@@ -78,7 +79,16 @@ class Publishing:
         self.archive.scribe.on_kept.append(site.kept)
         self.archive.scribe.took = site.committed
         for told in (self.archive.forgetting.on_forgotten, self.archive.retention.on_removed):
+            told.append(self.feed.forget)
             told.append(site.forgotten)
+        self.hub = import_module("chanops.services.feed_hub").Hub(self.feed, self.settings)
+        self.hub.start()
+        for news in (
+            self.archive.scribe.on_kept,
+            self.archive.forgetting.on_forgotten,
+            self.archive.retention.on_removed,
+        ):
+            news.append(self.hub.poke)
         self.web = import_module("chanops.web.server").WebServer(port)
         self.web.serve_with(site.app, site.leave)
 
@@ -106,5 +116,7 @@ class Publishing:
 
     def stop(self) -> None:
         """Let the rest go."""
+        if self.hub is not None:
+            self.hub.stop()
         if self.feed is not None:
             self.feed.stop()

@@ -6,7 +6,7 @@ import pytest
 
 from chanops.configuration import sections_of
 from chanops.core.example import FIRST_VALUES, NAMES, example
-from chanops.core.sections import NAMED, SINGLE, Settings, settings_from
+from chanops.core.sections import NAMED, SINGLE, ChannelSettings, Settings, settings_from
 from chanops.core.settings import HostAndPort, Seconds, Secret, Words, checked, keys_of, section
 
 FILE = Path(__file__).parents[2] / "config.example.ini"
@@ -53,12 +53,10 @@ def test_the_example_read_back_is_the_defaults():
     for (kind, key), value in FIRST_VALUES.items():
         sections[NAMES[kind]][key] = value
     assert made == settings_from(sections, nothing)
-    assert (made.bot, made.web, made.feed, made.jobs) == (
-        Settings().bot,
-        Settings().web,
-        Settings().feed,
-        Settings().jobs,
-    )
+    usual = Settings()
+    assert (made.bot, made.web, made.feed, made.jobs) == (usual.bot, usual.web, usual.feed, usual.jobs)
+    assert (made.database, made.titles) == (usual.database, usual.titles)
+    assert made.channel("example", "#ops") == ChannelSettings()
 
 
 def test_every_section_and_key_is_there_with_what_it_is_for():

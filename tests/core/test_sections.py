@@ -10,9 +10,11 @@ from chanops.core.sections import (
     SINGLE,
     BotSettings,
     ChannelSettings,
+    DatabaseSettings,
     FeedSettings,
     NetworkSettings,
     Settings,
+    TitleSettings,
     WebSettings,
     settings_from,
     unknown_section,
@@ -22,8 +24,10 @@ from chanops.core.settings import keys_of
 HUSH = "hunter2-is-the-secret"
 TITLES = {
     "bot": "bot",
+    "database": "database",
     "web": "web",
     "feed": "feed",
+    "titles": "titles",
     "jobs": "jobs",
     "network": "network:libera",
     "channel": "channel:#ops",
@@ -44,9 +48,9 @@ CLASSES = SINGLE | NAMED
 KEYS = [(kind, key.name) for kind, cls in CLASSES.items() for key in keys_of(cls)]
 FLAGS = [
     ("network", "tls"),
-    ("channel", "links"),
-    ("channel", "feed"),
-    ("web", "machines"),
+    *(("channel", key) for key in ("log", "private", "links", "feed", "titles")),
+    *(("web", key) for key in ("machines", "index", "metrics")),
+    ("titles", "fetch"),
     ("machine", "ssh"),
     ("ssh", "agent"),
 ]
@@ -54,6 +58,7 @@ NUMBERS = [
     ("bot", "workers"),
     ("network", "port"),
     ("network", "send_burst"),
+    ("channel", "keep"),
     ("feed", "items"),
     ("jobs", "parallel"),
     ("jobs", "most_machines"),
@@ -67,6 +72,7 @@ LENGTHS = [
     ("network", "reconnect_min"),
     ("network", "reconnect_max"),
     ("network", "send_interval"),
+    ("titles", "seconds"),
     *(("provider", key) for key in ("poll", "grace", "shutdown", "create", "least_snapshot")),
 ]
 
@@ -93,6 +99,7 @@ def test_with_nothing_configured_all_is_as_the_defaults_say():
     made = settings_from({}, reveal)
     assert made == Settings()
     assert (made.bot, made.web, made.feed) == (BotSettings(), WebSettings(), FeedSettings())
+    assert (made.database, made.titles) == (DatabaseSettings(), TitleSettings())
     assert (made.networks, made.channels, made.roles, made.others) == ({}, {}, {}, {})
 
 
@@ -108,9 +115,11 @@ def test_every_section_is_read_into_its_place():
             },
             "network:oftc": {"host": "irc.oftc.net", "port": "6667", "tls": "no", "channels": "#ops"},
             "channel:#ops": {"links": "no", "commands": "help url"},
-            "channel:oftc/#ops": {"feed": "off"},
-            "web": {"listen": "", "url": "https://ops.example/"},
-            "feed": {"title": "Our links", "items": "7"},
+            "channel:oftc/#ops": {"feed": "off", "log": "no", "keep": "30", "private": "yes", "titles": "on"},
+            "database": {"url": f"postgresql+psycopg://bot:{HUSH}@db/chanops"},
+            "web": {"listen": "", "url": "https://ops.example/", "index": "yes", "metrics": "no"},
+            "feed": {"title": "Our links", "items": "7", "hub": "https://hub.example/"},
+            "titles": {"fetch": "no", "hosts": "wiki ci:8080", "ports": "80, 8443", "seconds": "3"},
             "roles": {"admin": "libera/alice", "ops": "libera/alice, oftc/bob"},
             "weather": {"city": "Paris"},
         }
@@ -121,12 +130,32 @@ def test_every_section_is_read_into_its_place():
     assert (made.networks["oftc"].port, made.networks["oftc"].tls) == (6667, False)
     assert made.networks["libera"] == NetworkSettings(host="irc.libera.chat", channels=("#ops", "#dev"))
     assert (made.web.listen, made.web.url) == ("", "https://ops.example")
-    assert (made.feed.title, made.feed.items) == ("Our links", 7)
+    assert (made.web.index, made.web.metrics) == (True, False)
+    assert (made.feed.title, made.feed.items, made.feed.hub) == ("Our links", 7, "https://hub.example/")
+    assert made.titles == TitleSettings(fetch=False, hosts=("wiki", "ci:8080"), ports=("80", "8443"), seconds=3.0)
+    assert made.database.url.get_secret_value() == f"postgresql+psycopg://bot:{HUSH}@db/chanops"
+    assert HUSH not in repr(made)
     assert made.roles == {"admin": ("libera/alice",), "ops": ("libera/alice", "oftc/bob")}
     assert made.others == {"weather": {"city": "Paris"}}
     assert made.channel("libera", "#ops") == ChannelSettings(links=False, commands=("help", "url"))
-    assert made.channel("oftc", "#ops") == ChannelSettings(feed=False)
+    assert made.channel("oftc", "#ops") == ChannelSettings(feed=False, log=False, keep=30, private=True, titles=True)
     assert made.channel("libera", "#dev") == made.channel("nowhere", "#x") == ChannelSettings()
+
+
+@pytest.mark.parametrize(
+    ("feed", "private", "open_"),
+    [("yes", "no", True), ("no", "no", False), ("yes", "yes", False), ("no", "yes", False)],
+)
+def test_a_channel_is_open_where_it_is_in_the_feed_and_not_private(feed, private, open_):
+    made = read({"channel:#ops": {"feed": feed, "private": private}})
+    assert made.channel("libera", "#ops").open is open_
+    assert made.channel("libera", "#dev").open
+
+
+def test_a_channel_is_found_in_whatever_letters_it_is_written():
+    made = read({"channel:libera/#Ops": {"keep": "3"}}, channels="#Ops #dev")
+    assert made.channel("libera", "#oPS").keep == made.channel("LIBERA", "#ops").keep == 3
+    assert made.channel("libera", "#dev") == made.channel("oftc", "#ops") == ChannelSettings()
 
 
 def test_a_channel_is_as_usual_where_none_is_configured():
@@ -193,6 +222,7 @@ def test_a_length_of_time_is_nothing_else(kind, key, text):
         ("web", "listen", "8080", "must be HOST:PORT"),
         ("web", "url", "ops.example", "must be an address that begins with http:// or https://"),
         ("feed", "title", "a\nb", "must not hold characters that nobody sees"),
+        ("feed", "hub", "a\nb", "must not hold characters that nobody sees"),
     ],
 )
 def test_a_key_refuses_what_it_cannot_be(kind, key, text, said):
@@ -262,6 +292,11 @@ def test_what_does_fit_together_is_taken(network):
         ({"bot": {"workers": "257"}}, "[bot] workers must be from 2 to 256"),
         ({"feed": {"items": "0"}}, "[feed] items must be from 1 to 1000"),
         ({"feed": {"items": "1001"}}, "[feed] items must be from 1 to 1000"),
+        ({"channel:#ops": {"keep": "-1"}}, "[channel:#ops] keep is a number of days, or 0 for ever"),
+        *(
+            ({"titles": {"ports": ports}}, "[titles] ports are numbers from 1 to 65535, with blanks between")
+            for ports in ("0", "80 65536", "-1", "http", "80-90", "٨٠x")
+        ),
         ({"network:a/b": {"host": "x"}}, "[network:a/b]: a network's name is one word without a slash"),
         ({"network:a b": {"host": "x"}}, "[network:a b]: a network's name is one word without a slash"),
         ({"network:a\u200bb": {"host": "x"}}, "a network's name is one word without a slash"),
@@ -323,8 +358,8 @@ def test_what_is_no_section_of_ours_is_left_for_plugins(name):
         (
             "zzzzzz",
             "[zzzzzz]: there is no such section; "
-            "there are [bot], [web], [feed], [jobs], [ssh], [roles], [network:], [channel:], [provider:], [machine:], "
-            "[host:], [key:], [weather]",
+            "there are [bot], [database], [web], [feed], [titles], [jobs], [ssh], [roles], [network:], [channel:], "
+            "[provider:], [machine:], [host:], [key:], [weather]",
         ),
     ],
 )

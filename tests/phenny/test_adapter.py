@@ -608,7 +608,7 @@ def test_a_reload_takes_the_new_text_and_nothing_answers_twice(write, start):
     bot = start()
     bot.told(".keep a")
     write("bar", BAR.replace("one %s", "two %s").replace("toast to", "to"))
-    assert bot.told(".reload", account="alice") == ["reloaded 8 plugins"]
+    assert bot.told(".reload", account="alice") == ["reloaded 9 plugins"]
     assert bot.app.workers.finish(10)
     assert bot.told(".drink tea") == ["two tea"]
     assert bot.told("Cheers, Alice!") == ["to Alice"]

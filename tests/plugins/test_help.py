@@ -5,12 +5,12 @@ import re
 
 def test_help_lists_what_one_may_use(bot):
     assert bot.say(".help") == [
-        "commands: .again .authorize .cancel .confirm .cost .deauthorize .destroy .down .get .help .images .job .jobs "
-        ".keys .links .machines .plugins .put .reboot .regions .reload .rename .resize .restore .run .script .sizes "
-        ".snapshot .snapshots .start .stop .tag .trust .up .url .whoami · .help NAME explains one",
+        "commands: .again .authorize .cancel .confirm .cost .deauthorize .destroy .down .forget .get .help .images .job .jobs "
+        ".keys .line .links .log .machines .missed .plugins .put .reboot .regions .reload .rename .resize .restore .run "
+        ".script .seen .sizes .snapshot .snapshots .start .stop .tag .trust .up .url .whoami · .help NAME explains one",
     ]
     assert bot.say(".help", nick="bob") == [
-        "commands: .confirm .help .links .plugins .url .whoami · .help NAME explains one"
+        "commands: .confirm .forget .help .line .links .log .missed .plugins .seen .url .whoami · .help NAME explains one"
     ]
 
 
@@ -31,7 +31,7 @@ def test_plugins_are_listed_with_where_they_come_from(bot):
 
 
 def test_reload_is_for_admins_and_in_a_channel(bot):
-    assert bot.say(".reload") == ["reloaded 6 plugins"]
+    assert bot.say(".reload") == ["reloaded 7 plugins"]
     assert "needs the role admin" in bot.say(".reload", nick="bob")[0]
     assert "in a channel" in bot.say(".reload", channel="")[0]
 

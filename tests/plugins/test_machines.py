@@ -4,6 +4,7 @@ import re
 import time
 
 import pytest
+from stores import all_bytes, refuse
 
 from chanops.core.text import plain
 from chanops.services.tables import audit
@@ -82,11 +83,7 @@ def audited(bot):
 
 
 def refuse_audit(bot):
-    bot.app.database.wait(
-        lambda connection: connection.exec_driver_sql(
-            "CREATE TRIGGER full BEFORE INSERT ON audit BEGIN SELECT RAISE(ABORT, 'disk full'); END"
-        )
-    )
+    refuse(bot.app.database, "INSERT", "audit")
 
 
 # ---------------------------------------------------------------- what is asked
@@ -571,5 +568,4 @@ class TestWithAWrongToken:
             assert "there are no machines" not in answers
         said = [line for _, line in bot.heard.lines]
         assert self.SECRET not in " ".join([*said, caplog.text, *capfd.readouterr()])
-        for path in bot.app.database.path.parent.glob("chanops.db*"):
-            assert self.SECRET.encode() not in path.read_bytes()
+        assert self.SECRET.encode() not in all_bytes(bot.app.database)

@@ -16,7 +16,7 @@ from chanops.services.feed_topics import TYPES
 from chanops.testing import until
 from tests.feeds.kept import ROOT, Kept
 
-GAP = 0.6
+GAP = 0.3
 
 
 class Listening(http.server.BaseHTTPRequestHandler):
@@ -169,6 +169,14 @@ def test_nobody_waits_for_a_hub_that_does_not_answer(kept):
         kept.add("https://b.example/", "more")
         hub.poke()
         assert kept.titles() == ["more", "news"]
+
+
+def test_what_is_written_only_after_it_was_heard_of_is_told_as_well(kept):
+    with hub_server() as server, telling(kept, address(server)) as hub:
+        hub.poke()
+        until(lambda: not hub.poked.is_set())
+        kept.add("https://a.example/", "news")
+        until(lambda: f"{ROOT}/links.json" in told(server))
 
 
 def test_without_a_hub_nothing_is_looked_at(kept):

@@ -7,9 +7,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from chanops.core.logged import log_text
 from chanops.core.message import Message
 from chanops.services.database import Database
-from chanops.services.history import A_SECOND, BEGINNING, SEARCHED, History, first_number, text_of
+from chanops.services.history import History
+from chanops.services.line_rows import A_SECOND, BEGINNING, SEARCHED, first_number
 
 DEADLINE = 20
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
@@ -84,7 +86,7 @@ def test_the_numbers_last_beyond_the_year_9999_in_64_bits():
     ],
 )
 def test_a_line_is_kept_with_its_formatting_and_without_the_frame_of_an_action(message, kept):
-    assert text_of(message) == kept
+    assert log_text(message) == kept
 
 
 def test_a_line_is_found_again_with_all_that_was_kept(history):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.web import served
+from tests.web import memory, served
 
 
 @pytest.fixture
@@ -30,5 +30,13 @@ def start(tmp_path, empty_database):
 def quiet(tmp_path_factory, empty_database):
     """A bot without clouds, for all tests of a file."""
     made = served.Served(tmp_path_factory.mktemp("quiet"), empty_database)
+    yield made
+    made.stop()
+
+
+@pytest.fixture
+def remembered(database, tmp_path):
+    """Search, links and what was missed, with nothing in them."""
+    made = memory.Memory(database, tmp_path)
     yield made
     made.stop()

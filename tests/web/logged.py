@@ -99,7 +99,9 @@ class Logged:
 
     def keep(self, messages):
         """The same with many at once."""
-        return self.database.wait(lambda connection: self.history.keep(connection, messages))
+        batch = self.database.wait(lambda connection: self.history.keep_new(connection, messages, True))
+        self.scribe.announce(batch.new)
+        return batch.numbers
 
     def ask(self, path, method="GET", cookie="", **headers):
         """What is answered."""

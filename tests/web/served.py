@@ -80,9 +80,10 @@ class Served:
         path.write_text(CONFIGURATION + more, encoding="utf-8")
         self.bot = Offline(configuration.read(path))
         self.app = self.bot.app
-        self.app.bind()
+        publishing = self.app.publishing
+        self.app.pages = publishing.bind(self.app.configured.settings)
         self.bot.__enter__()
-        self.app.serve()
+        publishing.serve(publishing.port, self.app.pages)
         self.root = self.app.pages.root
         self.place = self.root.removeprefix("http://")
         self.jobs = self.app.fleet.jobs
@@ -93,7 +94,7 @@ class Served:
     @property
     def live(self):
         """What keeps the pages of jobs live."""
-        return self.app.web.leave.__self__.jobs.live
+        return self.app.publishing.web.leave.__self__.jobs.live
 
     def ask(self, path, method="GET"):
         with contextlib.closing(http.client.HTTPConnection(self.place, timeout=DEADLINE)) as connection:
@@ -170,7 +171,7 @@ class Page(HTMLParser):
         if tag == "time":
             assert datetime.fromisoformat(found["datetime"]).tzinfo is not None
         if tag == "a":
-            assert found["href"].startswith(("/", "http://", "https://"))
+            assert found["href"].startswith(("/", "#", "http://", "https://"))
         self.elements.append((tag, found))
         if tag in ("br", "dd"):
             self.handle_data(" ")

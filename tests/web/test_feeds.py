@@ -9,6 +9,7 @@ from urllib.parse import quote
 import pytest
 
 from chanops.core.sections import ChannelSettings, FeedSettings, Settings, WebSettings
+from chanops.services import feed_links
 from chanops.services.feed_topics import TYPES
 from tests.feeds.rules import MISTAKES, entries_of, mistakes_in_opml, own_address
 from tests.feeds.served import ServedFeeds
@@ -102,7 +103,8 @@ def test_what_is_no_feed_is_not_there(path, served):
 
 
 HOSTILE = ["'; DROP TABLE lines; --", '"', "%", "*", "(", "a OR", "NEAR(a b)", "nick:", "-", "^", "<script>", "\x02",
-           "\ufffe",            "é" * 50, "\U0001f600", "#" * 20, "before:9999-99-99", "..", "/", "\r\nX: y", "{{7*7}}"]  # fmt: skip
+           "\ufffe", "é" * 50, "\U0001f600", "#" * 20, "before:9999-99-99", "..", "/", "\r\nX: y",
+           "{{7*7}}"]  # fmt: skip
 
 
 @pytest.mark.parametrize("word", HOSTILE)
@@ -181,7 +183,35 @@ def test_the_list_of_all_feeds(served):
         assert served.ask(address.removeprefix(f"http://{served.place}")).status == 200
 
 
-# The hub, the settings
+# What takes too long, the hub, the settings
+
+
+MANY = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 20000) "
+MANY_LINES = (
+    f"INSERT INTO lines (id, channel_id, at, nick, account, kind, text, public) {MANY}"
+    " SELECT 1 + i, channels.id, i, 'eve', '', 'message', 'look', 1 FROM n, channels WHERE folded = '#ops'"
+)
+MANY_LINKS = (
+    f"INSERT INTO links (line, place, key, address, title, public, at, changed) {MANY}"
+    " SELECT 1 + i, 1, i, 'https://x.example/', 'x', 1, i, i FROM n"
+)
+
+
+def test_what_takes_too_long_is_to_be_asked_for_later(tmp_path, empty_database, monkeypatch):
+    served = ServedFeeds(tmp_path / "data", empty_database)
+    try:
+        served.add("https://a.example/", "#slow")
+        for each in (MANY_LINES, MANY_LINKS):
+            served.database.wait(lambda connection, each=each: connection.exec_driver_sql(each))
+        for path in ("/links/by/net/someone.rss", "/links/tag/slow.rss"):
+            monkeypatch.setattr(feed_links, "WITHIN", 0.0)
+            answer = served.ask(path)
+            assert (answer.status, answer.headers["cache-control"]) == (503, "no-store")
+            assert answer.headers["retry-after"] == "60"
+            monkeypatch.undo()
+            assert served.ask(path).status == 200
+    finally:
+        served.stop()
 
 
 def test_the_hub_is_named_in_the_head_of_feeds_that_are_the_same_for_all(served):

@@ -179,7 +179,7 @@ def test_of_a_long_output_the_end_is_shown_and_what_was_before_can_be_read(quiet
     for number in range(MOST_LINES + 50):
         served.jobs.database.write(
             lambda c, n=number: c.exec_driver_sql(
-                "INSERT INTO output (job, unit, at, text) VALUES (?, 0, 0, ?)", (claim.job, f"line {n}.")
+                f"INSERT INTO output (job, unit, at, text) VALUES ({claim.job}, 0, 0, 'line {n}.')"
             )
         )
     served.jobs.database.wait(lambda connection: None)
@@ -377,7 +377,7 @@ def test_a_bot_that_leaves_ends_all_streams(start):
         for each in events:
             next(each)
         began = time.monotonic()
-        served.app.web.stop()
+        served.app.publishing.web.stop()
         assert time.monotonic() - began < 3
         assert all(list(each) == [] for each in events)
         assert served.live.thread is None

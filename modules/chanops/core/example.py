@@ -45,8 +45,18 @@ def example(plugins: Mapping[str, type]) -> str:
     single = {name: section(name, name, cls) for name, cls in SINGLE.items()}
     named = {kind: section(NAMES[kind], kind, cls) for kind, cls in NAMED.items()}
     others = [section(name, name, cls) for name, cls in plugins.items()]
-    talk = [single["bot"], named["network"], named["channel"], single["web"], single["feed"], ROLES]
-    ours = [*talk, named["provider"], named["machine"], named["host"], single["ssh"], named["key"], single["jobs"]]
+    talk = [single["bot"], named["network"], named["channel"], single["database"]]
+    read = [single["web"], single["feed"], single["titles"], ROLES]
+    ours = [
+        *talk,
+        *read,
+        named["provider"],
+        named["machine"],
+        named["host"],
+        single["ssh"],
+        named["key"],
+        single["jobs"],
+    ]
     return "\n".join([HEAD, *ours, *others])
 
 

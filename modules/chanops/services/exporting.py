@@ -1,6 +1,7 @@
 """Writes out the history, links and jobs: as JSON lines that `chanops import chanops` takes back, or as text."""
 
 import json
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,6 +17,7 @@ from chanops.services.pages import Pages
 from chanops.services.tables import channels, forgotten, jobs, lines, links, mentions, moment, stamp, units
 
 AT_ONCE = 2000
+ENDS = re.compile("[\x7f-\x9f\u2028\u2029]")  # the others of that kind are escaped by JSON itself
 FORMS = ("jsonl", "text")
 TEXTS: dict[str, Callable[[str, str], str]] = {
     "message": lambda nick, text: f"<{nick}> {text}",
@@ -169,5 +171,11 @@ def iso(at: int | None) -> str | None:
 
 
 def as_json(made: dict[str, Any]) -> str:
-    """One line."""
-    return json.dumps(made, ensure_ascii=False, separators=(",", ":")) + "\n"
+    """One line, for whatever program looks for ends of lines in it."""
+    text = json.dumps(made, ensure_ascii=False, separators=(",", ":"))
+    return f"{text if text.isprintable() else ENDS.sub(escaped, text)}\n"
+
+
+def escaped(found: re.Match[str]) -> str:
+    """A character as JSON may write it."""
+    return f"\\u{ord(found[0]):04x}"

@@ -57,9 +57,12 @@ class Hub:
             self.idle.clear()
             self.leaving.wait(self.soon)
             self.poked.clear()
-            # Once more after the gap, for what was written a little later, or came too soon after the last.
-            while not self.leaving.is_set() and self.settings().feed.hub and self.look():
-                self.leaving.wait(self.gap)
+            # Until nothing is new twice: what was heard of may be written later, or come too soon after the last.
+            quiet = 0
+            while quiet < 2 and self.settings().feed.hub:
+                quiet = 0 if self.look() else quiet + 1
+                if self.leaving.wait(self.gap):
+                    return
 
     def look(self) -> bool:
         """Tell of the feeds that are not as they were; whether there was one, told or not yet."""

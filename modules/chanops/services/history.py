@@ -7,7 +7,7 @@ from sqlalchemy import Connection, func, select
 
 from chanops.core.logged import is_off, log_text
 from chanops.core.message import Message
-from chanops.core.sections import Settings
+from chanops.core.sections import ChannelSettings, Settings
 from chanops.services.database import Database
 from chanops.services.line_rows import (
     LINK,
@@ -67,6 +67,7 @@ class History:
         last = connection.execute(select(func.max(lines.c.id))).scalar() or 0
         ids = channel_ids(connection, ((said.network, said.channel) for said in messages))
         batch = Batch([], [], [])
+        rules = {place: self.settings().channel(*place) for place in ids}
         fresh: dict[tuple[int, str], int] = {}
         for said in messages:
             channel_id = ids[said.network, said.channel]
@@ -84,7 +85,7 @@ class History:
             if unsure:
                 self.remember(said, number)
             batch.numbers.append(number)
-            batch.rows.append(self.row_of(number, said, channel_id))
+            batch.rows.append(row_of(number, said, channel_id, rules[said.network, said.channel]))
             batch.new.append(said_of(batch.rows[-1], said))
         insert_lines(connection, batch.rows, self.index)
         return batch
@@ -100,9 +101,12 @@ class History:
             number = first_number(said.at)
             query = query.where(lines.c.id.between(number, number + SEARCHED), *same)
         elif remembered:  # its number may be another line's by now, if it was not committed then
-            query = query.where(lines.c.id == remembered[1], lines.c.at == stamp(said.at), lines.c.nick == said.nick)
-        else:
-            query = query.where(lines.c.at == stamp(said.at), *same)
+            number, texts = remembered[1], ("", log_text(said))
+            query = query.where(lines.c.id == number, lines.c.at == stamp(said.at), lines.c.text.in_(texts))
+            query = query.where(lines.c.nick == said.nick)
+        else:  # the same words at the same time, but for those that are known to be another line
+            others = [number for _, number in self.kept.values() if number >= first_number(said.at)]
+            query = query.where(lines.c.at == stamp(said.at), *same, lines.c.id.not_in(others))
         return connection.execute(query.limit(1)).scalar()
 
     def remember(self, said: Message, number: int) -> None:
@@ -115,17 +119,19 @@ class History:
         """Whether a line is kept; where it is not, a link that was said in it stands alone."""
         return self.settings().channel(said.network, said.channel).log and not is_off(log_text(said))
 
-    def row_of(self, number: int, said: Message, channel_id: int) -> Row:
-        """A line as a row."""
-        logged = self.logged(said)
-        return {
-            "id": number,
-            "channel_id": channel_id,
-            "at": stamp(said.at),
-            "nick": said.nick,
-            "account": said.account,
-            "kind": said.event if logged else LINK,
-            "text": log_text(said) if logged else "",
-            "msgid": said.msgid or None,
-            "public": self.settings().channel(said.network, said.channel).open,
-        }
+
+def row_of(number: int, said: Message, channel_id: int, rules: ChannelSettings) -> Row:
+    """A line as a row; where it is not to be kept, its place without its text."""
+    text = log_text(said)
+    logged = rules.log and not is_off(text)
+    return {
+        "id": number,
+        "channel_id": channel_id,
+        "at": stamp(said.at),
+        "nick": said.nick,
+        "account": said.account,
+        "kind": said.event if logged else LINK,
+        "text": text if logged else "",
+        "msgid": said.msgid or None,
+        "public": rules.open,
+    }

@@ -19,6 +19,7 @@ from chanops.services.visibility import Seen
 MOST_WORDS = 8
 MOST_LIKELY = 1000
 MOST_AGAIN = 20
+SECONDS = 2.0
 NEWEST_FIRST = links.c.line.desc(), links.c.place.desc()
 
 
@@ -51,7 +52,7 @@ class LinkPage:
 
 
 class LinkLists:
-    """Reads links; which channels may be seen is told to it."""
+    """Reads links; which channels may be seen is told to it. Raises Problem where that takes too long."""
 
     def __init__(self, database: Database) -> None:
         self.database = database
@@ -85,13 +86,13 @@ class LinkLists:
             .order_by(mentions.c.line)
         )
         found: dict[int, list[str]] = {}
-        with self.database.read() as connection:
+        with self.database.read(within=SECONDS) as connection:
             for link, nick in connection.execute(query):
                 found.setdefault(link, []).append(nick)
         return found
 
     def found(self, query: Select[Any]) -> list[Link]:
-        with self.database.read() as connection:
+        with self.database.read(within=SECONDS) as connection:
             return [link_of(row) for row in connection.execute(query)]
 
 

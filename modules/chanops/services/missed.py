@@ -25,6 +25,7 @@ from chanops.services.visibility import Seen
 MOST_TOLD, MOST_SHOWN = 5, 200
 LOOKED_AT = 50  # the newest lines of a kind, among which somebody's is looked for
 A_DAY = timedelta(days=1)
+SECONDS = 2.0
 LEFT = ("part", "quit")
 # What a nick may be made of: such a letter before or behind it makes it another one.
 OF_NICKS = r"A-Za-z0-9_\[\]\\`^{|}\-"
@@ -116,7 +117,7 @@ class Missed:
     def channels_of(self, said: Message) -> list[Channel]:
         """The channels of a network where a nick was."""
         query = select(seen.c.channel_id).where(seen.c.nick == fold(said.nick)).order_by(seen.c.line.desc())
-        with self.reading.database.read() as connection:
+        with self.reading.database.read(within=SECONDS) as connection:
             order = {number: place for place, number in enumerate(connection.execute(query).scalars())}
         found = [each for each in self.reading.channels() if each.id in order and each.network == said.network]
         return sorted(found, key=lambda each: order[each.id])
@@ -147,13 +148,13 @@ class Missed:
         """How many lines others said."""
         others = func.lower(lines.c.nick) != nick.lower()
         query = select(func.count()).select_from(lines).where(during([span]), lines.c.kind.in_(SPOKEN), others)
-        with self.reading.database.read() as connection:
+        with self.reading.database.read(within=SECONDS) as connection:
             return int(connection.execute(query).scalar() or 0)
 
     def links(self, spans: Sequence[Span]) -> list[Link]:
         """The newest links that were said first meanwhile, oldest first."""
         query = joined().where(during(spans)).order_by(links.c.line.desc(), links.c.place.desc()).limit(MOST_SHOWN)
-        with self.reading.database.read() as connection:
+        with self.reading.database.read(within=SECONDS) as connection:
             found = [link_of(row) for row in connection.execute(query)]
         return list(reversed(found))
 
@@ -163,7 +164,7 @@ class Missed:
         places = ((jobs.c.network == each.channel.network, named(each.channel.name)) for each in away)
         there = or_(*(and_(*place, when) for place, when in zip(places, ended, strict=True)))
         query = select(jobs.c.id, jobs.c.title, jobs.c.state, jobs.c.ended, jobs.c.public).where(there)
-        with self.reading.database.read() as connection:
+        with self.reading.database.read(within=SECONDS) as connection:
             rows = connection.execute(query.order_by(jobs.c.ended.desc(), jobs.c.id.desc()).limit(MOST_SHOWN)).all()
         return [MissedJob(row[0], row[1], row[2], moment(row[3]), bool(row[4])) for row in reversed(rows)]
 

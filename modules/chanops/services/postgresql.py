@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from typing import Any
 from urllib.parse import quote, quote_plus
 
-from sqlalchemy import URL, Connection, Engine, Select, create_engine, make_url
+from sqlalchemy import URL, BigInteger, Connection, Engine, Integer, Select, create_engine, make_url
 from sqlalchemy.exc import ArgumentError, DatabaseError, OperationalError
 
 from chanops.core.errors import Problem
@@ -35,6 +35,12 @@ END = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE backend_xid 
 WAIT = f"SELECT pg_advisory_xact_lock({ALONE})"
 
 
+class Wide(BigInteger):
+    """A number in a query: there may be none as large in that column, but one may ask for it."""
+
+    render_bind_cast = True
+
+
 class Postgresql:
     """A database on a server."""
 
@@ -45,9 +51,11 @@ class Postgresql:
     def engine(self) -> Engine:
         """What connects, if asked. Raises Problem."""
         try:
-            return create_engine(self.url, isolation_level="AUTOCOMMIT", pool_pre_ping=True)
+            made = create_engine(self.url, isolation_level="AUTOCOMMIT", pool_pre_ping=True, hide_parameters=True)
         except ModuleNotFoundError:
             raise Problem(f"{self.shown}: PostgreSQL needs psycopg: pip install 'chanops[postgresql]'") from None
+        made.dialect.colspecs = {**made.dialect.colspecs, Integer: Wide}
+        return made
 
     def open(self) -> Engine:
         """Connect, and see that it will do. Raises Problem."""

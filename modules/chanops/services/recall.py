@@ -26,9 +26,7 @@ class Found:
 class Recall:
     """Answers about what may be known where the question was asked: there itself, and in open channels."""
 
-    def __init__(
-        self, reading: Reading, visibility: Visibility, search: Search, forgetting: Forgetting
-    ) -> None:
+    def __init__(self, reading: Reading, visibility: Visibility, search: Search, forgetting: Forgetting) -> None:
         self.reading, self.visibility, self.search, self.forgetting = reading, visibility, search, forgetting
 
     def here(self, said: Message) -> Seen | None:

@@ -10,7 +10,7 @@ from chanops.core.query import Query
 from chanops.core.terms import kind_tag, nick_tag
 from chanops.services.tables import AHEAD
 
-STEP = 2000  # pages that are merged before others may write; 2 MB of the index, 50 ms
+STEP = 500  # pages of the index that are merged before others may write: about 50 ms
 NO_KIND = "none"  # of which no line is
 COLUMNS = "lines.id, lines.channel_id, lines.at, lines.nick, lines.account, lines.kind, lines.text, lines.public"
 

@@ -39,7 +39,7 @@ class Sqlite:
         self.path.touch(mode=0o600, exist_ok=True)
         private(self.path, "the database")
         url = URL.create("sqlite", database=str(self.path))
-        engine = create_engine(url, isolation_level="AUTOCOMMIT")
+        engine = create_engine(url, isolation_level="AUTOCOMMIT", hide_parameters=True)
         event.listen(engine, "connect", prepare)
         try:
             # Two that switch a new file to WAL at once would not wait for each other: one would fail.

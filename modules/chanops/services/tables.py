@@ -36,7 +36,7 @@ lines = Table(
     Column("text", Text, nullable=False),
     Column("msgid", String),
     Column("public", Boolean, nullable=False),
-    Index("lines_by_time", "channel_id", "at", "id"),
+    Index("lines_by_time", "channel_id", "at"),
     Index(
         "lines_by_msgid",
         "channel_id",

@@ -3,8 +3,8 @@
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Hashable
-from dataclasses import dataclass
+from collections.abc import Collection, Hashable
+from dataclasses import dataclass, replace
 
 MOST_BYTES = 16 * 1024 * 1024
 OF_ONE = 1024  # bytes beside the page itself
@@ -64,6 +64,13 @@ class Cache:
             self.size += made.size
             while self.size > self.most:
                 self.drop(next(iter(self.pages)))
+
+    def look_again(self, channels: Collection[int]) -> None:
+        """Something was said in these channels: their pages may not be as they were."""
+        with self.lock:
+            for key, made in self.pages.items():
+                if made.channel in channels and made.checked:
+                    self.pages[key] = replace(made, checked=0.0)
 
     def forget(self, channel: int) -> None:
         """Keep nothing of a channel: something in it was forgotten."""

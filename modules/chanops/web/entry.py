@@ -130,6 +130,7 @@ def with_host_check(app: ASGIApp, settings: Callable[[], Settings]) -> ASGIApp:
             hosts = [value.decode("latin-1") for name, value in scope["headers"] if name == b"host"]
             web = settings().web
             if not all(may_be_asked(each, web.listen, web.url) for each in hosts):
+                await asyncio.sleep(0)  # so that a request that is broken further on has been answered already
                 await PlainTextResponse("these pages have another address", 421)(scope, receive, send)
                 return
         await app(scope, receive, send)

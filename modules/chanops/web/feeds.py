@@ -7,15 +7,17 @@ from email.utils import format_datetime, parsedate_to_datetime
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from chanops.services.access import Access
+from chanops.services.dialects import TooSlow
 from chanops.services.feed import Feed, Rendered, Wanted
 from chanops.services.feed_topics import LONGEST_WORD, OPML, TAG_WORD, TYPES, WHOLE, Topic
 from chanops.web.frame import Frame
 
 AT_ONCE = 4  # searches and the like that are looked for at the same time: the others' threads stay free
+LATER = "60"
 OPEN, PRIVATE = "public, max-age=60", "private, no-store"
 PATHS = {
     "by": "/links/by/{network}/{word:path}",
@@ -57,8 +59,11 @@ class Feeds:
         if made is None and topic.lasting and token is None:
             made = await run_in_threadpool(self.feed.find, Wanted(topic, form))
         elif made is None:
-            async with self.few:
-                made = await run_in_threadpool(self.found, topic, form, token)
+            try:
+                async with self.few:
+                    made = await run_in_threadpool(self.found, topic, form, token)
+            except TooSlow as error:
+                return PlainTextResponse(str(error), 503, {"Retry-After": LATER, "Cache-Control": "no-store"})
         if made is None:
             return self.frame.missing(request)
         headers = {
@@ -88,7 +93,7 @@ def topic_of(which: str, path: Mapping[str, str], query: str) -> Topic | None:
         word = word.lower()
         if not WORD.fullmatch(word) or word.isdecimal():
             return None
-    if which in ("by", "search") and not word:
+    if not all(path.values()) or not (word or which in (*WHOLE, OPML)):
         return None
     whole = f"{network}{channel}{word}"
     return None if len(whole) > LONGEST_WORD or "\0" in whole else Topic(which, network, channel, word)

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import date
 from html import escape, unescape
 
 from markupsafe import Markup
@@ -13,13 +14,14 @@ from chanops.services.line_rows import Said
 from chanops.web.said_view import Extras, row
 
 TAG = re.compile(r"(<[^>]*>)")  # attributes of ours hold no > that is not escaped
-WORD = re.compile(r"\w+")
+MARKS = "\u0300-\u036f\u0591-\u05c7\u0610-\u061a\u064b-\u065f\u0900-\u0903\u093a-\u094f\u1ab0-\u1aff\u20d0-\u20ff"
+WORD = re.compile(rf"\w[\w{MARKS}]*")  # to Python's \w, an accent that stands by itself is none
 BEHIND_NICK = "</b>"
 
 
 @dataclass
 class Block:
-    """Hits of a channel that are so near to each other that they have neighbours in common."""
+    """Hits of a channel and a day that are so near to each other that they have neighbours in common."""
 
     hits: set[int]
     lines: list[Said]
@@ -33,16 +35,18 @@ class Block:
 def blocks_of(found: Iterable[tuple[Said, Sequence[Said]]]) -> list[Block]:
     """Hits with their neighbours, newest first, as blocks."""
     blocks: list[Block] = []
-    last: dict[int, Block] = {}
+    last: dict[tuple[int, date], Block] = {}
     for hit, around in found:
-        block = last.get(hit.channel_id)
+        place = hit.channel_id, hit.at.date()
+        block = last.get(place)
+        near = [line for line in around if line.at.date() == hit.at.date()]
         known = {line.id for line in block.lines} if block else set()
-        if block is not None and not known.isdisjoint(line.id for line in around):
-            more = [line for line in around if line.id not in known]
+        if block is not None and not known.isdisjoint(line.id for line in near):
+            more = [line for line in near if line.id not in known]
             block.lines = sorted([*block.lines, *more], key=lambda line: (line.at, line.id))
             block.hits.add(hit.id)
             continue
-        last[hit.channel_id] = block = Block({hit.id}, list(around))
+        last[place] = block = Block({hit.id}, near)
         blocks.append(block)
     return blocks
 

@@ -10,8 +10,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from chanops.core.errors import Problem
 from chanops.services.feed_topics import Topic, feeds_of
-from chanops.services.link_lists import Asked, LinkLists, Listed
+from chanops.services.link_lists import Asked, LinkLists, LinkPage, Listed
 from chanops.services.visibility import EVERYBODY, Seen, Viewer, Visibility
 from chanops.web.entry import FORM_POLICY, viewer_of
 from chanops.web.frame import Frame, number_in
@@ -43,10 +44,15 @@ class LinkPages:
         before = number_in(request.query_params.get("before", ""))
         if wanted is None or seen is None or ("before" in request.query_params and not before):
             return self.frame.missing(request)
-        page = self.lists.page(seen, wanted, before, MOST)
+        page, trouble = LinkPage(), ""
+        try:
+            page = self.lists.page(seen, wanted, before, MOST)
+        except Problem as problem:
+            trouble = str(problem)
         text = self.frame.text(
             "links.html",
             given=given,
+            trouble=trouble,
             days=days_of(page.links),
             more=address({**given, "before": str(page.more)}) if page.more else "",
             before=before,
@@ -59,7 +65,7 @@ class LinkPages:
         )
         kept = "no-cache" if viewer == EVERYBODY else "private, no-store"
         headers = {"Content-Security-Policy": FORM_POLICY, "Cache-Control": kept, "Vary": "Cookie"}
-        return Response(text, 200, headers, "text/html")
+        return Response(text, 503 if trouble else 200, headers, "text/html")
 
     def seen(self, viewer: Viewer, where: str) -> list[Seen] | None:
         """The channels that are meant; None where there is no such one for this viewer."""

@@ -10,6 +10,7 @@ from datetime import UTC, date, datetime
 from functools import partial
 from typing import TypeVar
 
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
@@ -65,6 +66,7 @@ class LogDays:
 
     def kept(self, new: Sequence[Said]) -> None:
         """Lines that were just committed; from any thread."""
+        self.cache.look_again({said.channel_id for said in new})
         self.tail.kept(new)
 
     def changed(self, channel: int, lines: Sequence[int]) -> None:
@@ -75,10 +77,15 @@ class LogDays:
     def leave(self) -> None:
         """End what would go on."""
         self.tail.leave()
+        self.thread.shutdown(wait=False)
 
     async def do(self, work: Callable[[], T]) -> T:
         """Have the thread do something."""
-        return await asyncio.get_running_loop().run_in_executor(self.thread, work)
+        try:
+            done = asyncio.get_running_loop().run_in_executor(self.thread, work)
+        except RuntimeError:  # it takes no more work: the bot leaves
+            raise HTTPException(503) from None
+        return await done
 
     async def day(self, request: Request) -> Response:
         """The page of a day, or 304 to a reader that has it."""
@@ -182,8 +189,9 @@ class LogDays:
 
         async def missed() -> list[Said] | None:
             after = partial(self.reading.after, seen.channel.id, last, seen.everything, MOST_MISSED + 1)
-            lines = await self.do(after) if last else []
-            return lines if len(lines) <= MOST_MISSED else None
+            found = await self.do(after) if last else []
+            lines = [said for said in found if said.at.date() == self.now().date()]
+            return lines if not lines or len(found) <= MOST_MISSED else None
 
         async def may_read() -> bool:
             return await self.do(lambda: self.seen(request, self.viewer_of(request))) == seen

@@ -37,6 +37,7 @@ class WebServer:
             http=watched(self.protocol, self.lobby),
             ws="none",
             log_config=None,
+            log_level="error",  # anybody can send what is no request, and fill the log with it
             access_log=False,
             lifespan="off",
             server_header=False,

@@ -31,6 +31,8 @@ class Cycle(Protocol):
     """What uvicorn knows of one request."""
 
     more_body: bool
+    disconnected: bool
+    response_started: bool
     response_complete: bool
 
 
@@ -140,6 +142,16 @@ class Watched(asyncio.Protocol):
                 return False
             self.left, self.left_since = waits, now
         return True
+
+    def send_400_response(self, msg: str) -> None:
+        """What was sent is no HTTP; the page that is being made is for nobody."""
+        cycle = self.cycle
+        if cycle is not None and cycle.response_started and (cycle.more_body or not cycle.response_complete):
+            self.drop()  # else this answer would stand in the middle of another
+            return
+        if cycle is not None:
+            cycle.disconnected = True
+        super().send_400_response(msg)  # type: ignore[misc]  # both of uvicorn's protocols have it
 
     def refuse(self, answer: bytes) -> None:
         """Say why, and close; not in the middle of what is sent."""

@@ -170,10 +170,11 @@ class TailStream(Response):
         self.reader.end()
 
     async def go_on(self, send: Callable[[bytes], Awaitable[None]]) -> None:
-        """First what was missed, then what comes; a comment where nothing does."""
+        """First the day and what was missed, then what comes; a comment where nothing does."""
         reader, day = self.reader, self.source.today()
         missed = await self.source.missed()
-        await send(b"retry: 3000\n\n" + (RELOAD if missed is None else self.events_of(missed)))
+        begin = b"retry: 3000\n\n" + event_of("day", day.isoformat())
+        await send(begin + (RELOAD if missed is None else self.events_of(missed)))
         seen = frozenset(said.id for said in missed or ())
         asked = time.monotonic()
         while not reader.over:

@@ -70,7 +70,7 @@ def resume(journal, begin):
 
     def make(work):
         journal.database.wait(
-            lambda connection: connection.exec_driver_sql("UPDATE jobs SET owner = 'gone' WHERE id = ?", (work.job,))
+            lambda connection: connection.exec_driver_sql(f"UPDATE jobs SET owner = 'gone' WHERE id = {work.job}")
         )
         with journal.database.read() as connection:
             part = units_of(connection, work.job)[work.number]

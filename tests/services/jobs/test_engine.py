@@ -5,6 +5,7 @@ import sys
 import threading
 
 import pytest
+from stores import allow, environment, refuse
 
 from chanops.core.errors import Problem
 from chanops.services.jobs import engine as engines
@@ -21,7 +22,7 @@ from chanops.services.database import Database
 from chanops.services.history import History
 from chanops.services.jobs.engine import Engine
 from chanops.services.jobs.journal import Journal
-database = Database(Path(sys.argv[1]))
+database = Database(Path(sys.argv[1]), os.environ["DATABASE_URL"])
 database.start()
 
 def dies(work):
@@ -48,14 +49,6 @@ def ended(database):
         return until(over)
 
     return wait
-
-
-def refuse_rows(database, table, what="INSERT"):
-    database.wait(
-        lambda connection: connection.exec_driver_sql(
-            f"CREATE TRIGGER full BEFORE {what} ON {table} BEGIN SELECT RAISE(ABORT, 'full'); END"
-        )
-    )
 
 
 def test_every_machine_has_an_end_of_its_own(submit, run, ended):
@@ -158,7 +151,7 @@ def test_a_running_job_ends_at_its_next_step_and_says_how_far_it_was(submit, run
 def test_a_job_is_resumed_after_its_process_was_killed(submit, run, ended, database, tmp_path):
     job = submit("web")
     command = [sys.executable, "-c", DIES, str(database.path), str(tmp_path / "runners")]
-    with subprocess.Popen(command, stdin=subprocess.PIPE) as child:
+    with subprocess.Popen(command, stdin=subprocess.PIPE, env=environment(database)) as child:
         assert child.wait(30) == -9
     looked = []
 
@@ -228,10 +221,10 @@ def test_while_the_database_takes_nothing_a_job_waits_and_then_goes_on(
     job = submit("web")
     run(test=flow)
     assert begun.wait(10)
-    refuse_rows(database, table, what)
+    refuse(database, what, table)
     go.set()
     until(lambda: "jobs wait: not stored" in caplog.text)
-    database.wait(lambda connection: connection.exec_driver_sql("DROP TRIGGER full"))
+    allow(database, table)
     assert ended(job)[1] == {"web": (Is.DONE, "made")}
     assert made == [1]
 

@@ -3,6 +3,7 @@
 import threading
 
 import pytest
+from stores import refuse
 
 from chanops.core.errors import Problem, Refused
 from chanops.core.plan import Plan
@@ -184,8 +185,7 @@ def test_what_cannot_be_put_in_the_audit_does_not_happen(journal, submit, what):
     job = submit("web")
     claim = journal.claim(job.id, "one", ALIVE) if what != "claim" else None
     step = journal.intend(claim, 0, "create", 1, None, now()) if claim else None
-    refuse = "CREATE TRIGGER full BEFORE INSERT ON audit BEGIN SELECT RAISE(ABORT, 'full'); END"
-    journal.database.wait(lambda connection: connection.exec_driver_sql(refuse))
+    refuse(journal.database, "INSERT", "audit", "full")
     before = [rows(journal, table) for table in (jobs, locks)]
     with pytest.raises(NotStored, match="full"):
         {

@@ -6,6 +6,7 @@ import subprocess
 import sys
 
 import pytest
+from stores import environment, refuse
 
 from chanops.services.database import NotStored
 from chanops.services.jobs import lease as leases
@@ -14,14 +15,14 @@ from chanops.services.jobs.rows import Fenced
 from chanops.testing import until
 
 LIVES = """
-import sys, threading
+import os, sys, threading
 from pathlib import Path
 from chanops.services.audit import Audit
 from chanops.services.database import Database
 from chanops.services.history import History
 from chanops.services.jobs.journal import Journal
 from chanops.services.jobs.lease import Lease
-database = Database(Path(sys.argv[1]))
+database = Database(Path(sys.argv[1]), os.environ["DATABASE_URL"])
 database.start()
 lease = Lease(Path(sys.argv[2]), Journal(database, History(database), Audit(database)))
 lease.take()
@@ -36,7 +37,8 @@ while True:
 def other(lease):
     """Another process that lives, with its token."""
     command = [sys.executable, "-c", LIVES, str(lease.journal.database.path), str(lease.folder)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+    env = environment(lease.journal.database)
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=env) as process:
         process.token = process.stdout.readline().strip()
         yield process
         process.kill()
@@ -110,7 +112,6 @@ def test_who_was_taken_for_dead_is_not_sure(lease, begin, resume, monkeypatch):
 def test_without_the_database_nobody_is_sure(lease, begin, journal, monkeypatch):
     monkeypatch.setattr(leases, "SURE", 0.0)
     work = begin()
-    refuse = "CREATE TRIGGER full BEFORE UPDATE ON runners BEGIN SELECT RAISE(ABORT, 'full'); END"
-    journal.database.wait(lambda connection: connection.exec_driver_sql(refuse))
+    refuse(journal.database, "UPDATE", "runners", "full")
     with pytest.raises(NotStored):
         lease.sure(work.claim)

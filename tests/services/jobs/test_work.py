@@ -5,6 +5,7 @@ import threading
 from datetime import timedelta
 
 import pytest
+from stores import allow, refuse
 
 from chanops.core.errors import Problem
 from chanops.providers.base import BadRequest, Busy, OutcomeUnknown, RateLimited, Unreachable
@@ -147,22 +148,20 @@ def test_after_some_attempts_of_which_nobody_knows_a_person_is_needed(begin):
 
 def test_where_the_intention_cannot_be_stored_nothing_is_done(begin, journal):
     work, world = begin(), World()
-    refuse = "CREATE TRIGGER full BEFORE INSERT ON audit BEGIN SELECT RAISE(ABORT, 'full'); END"
-    journal.database.wait(lambda connection: connection.exec_driver_sql(refuse))
+    refuse(journal.database, "INSERT", "audit", "full")
     with pytest.raises(NotStored):
         act(work, world)
     assert world.made == []
-    journal.database.wait(lambda connection: connection.exec_driver_sql("DROP TRIGGER full"))
+    allow(journal.database, "audit")
     assert act(work, world) == 1
 
 
 def test_what_was_done_and_could_not_be_stored_is_found_and_not_done_again(begin, journal):
     work, world = begin(), World()
-    refuse = "CREATE TRIGGER full BEFORE UPDATE ON steps BEGIN SELECT RAISE(ABORT, 'full'); END"
-    journal.database.wait(lambda connection: connection.exec_driver_sql(refuse))
+    refuse(journal.database, "UPDATE", "steps", "full")
     with pytest.raises(NotStored):
         act(work, world)
-    journal.database.wait(lambda connection: connection.exec_driver_sql("DROP TRIGGER full"))
+    allow(journal.database, "steps")
     assert act(work, world) == 1
     assert world.made == [1]
 

@@ -2,6 +2,8 @@
 
 from dataclasses import replace
 
+from stores import environment
+
 from chanops.providers.base import Image, Machine, State
 from chanops.services.database import Database
 from chanops.services.machines.memory import Memory, Specification, specification
@@ -21,7 +23,7 @@ def test_a_specification_comes_back_as_it_was_and_the_newest_counts(memory, data
     assert memory.recall("do", "web") == WEB
     assert memory.recall("eu", "web") is None
     memory.remember("do", "web", replace(WEB, size="s-2"))
-    again = Database(database.path)
+    again = Database(database.path, environment(database)["DATABASE_URL"])
     again.start()
     assert Memory(again).recall("do", "web") == replace(WEB, size="s-2")
     again.stop()

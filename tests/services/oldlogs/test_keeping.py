@@ -22,7 +22,7 @@ from chanops.services.search import Search
 from chanops.services.tables import days, lines, stamp
 from chanops.services.visibility import Seen
 
-NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
+NOON = datetime(2024, 11, 21, 12, tzinfo=UTC)
 names = (f"#c{number}" for number in itertools.count())
 
 
@@ -159,7 +159,8 @@ def test_a_forgotten_line_does_not_come_back(logs):
     assert forgetting.forget([logs.table()[1][0]], "admin") == 1
     assert logs.take(olds) == 0
     assert logs.texts() == ["hello", "", "bye"]
-    assert logs.take([*olds, old("new")]) == 1
+    assert logs.take([old("could be it"), *olds, old("of another minute", 1), old("of another", nick="bob")]) == 2
+    assert "a secret" not in logs.texts()
 
 
 def test_lines_are_found_counted_and_seen(logs):

@@ -5,6 +5,7 @@ import subprocess
 import sys
 
 import pytest
+from stores import after_insert, allow, refuse
 
 from chanops.services.jobs import engine
 from chanops.testing import job_ended, line, until
@@ -224,11 +225,7 @@ def test_a_bot_that_is_killed_amid_a_command_knows_not_what_became_of_it(bot, op
 
 def test_a_bot_that_is_frozen_and_loses_its_job_sends_nothing(bot, ops):
     """The claim is somebody else's by now: whatever would be sent is not."""
-    bot.app.database.wait(
-        lambda connection: connection.exec_driver_sql(
-            "CREATE TRIGGER stolen AFTER INSERT ON steps BEGIN UPDATE jobs SET owner = 'other', fence = fence + 1; END"
-        )
-    )
+    after_insert(bot.app.database, "steps", "UPDATE jobs SET owner = 'other', fence = fence + 1;")
     ops.begin(".run web-1 true")
     until(lambda: 1 not in ops.jobs.engine.running and ops.audited("intend"))
     assert ops.output() == ""
@@ -240,16 +237,12 @@ def test_a_bot_that_is_frozen_and_loses_its_job_sends_nothing(bot, ops):
 
 def full(bot, table, what="INSERT"):
     """The database takes no such rows any more."""
-    bot.app.database.wait(
-        lambda connection: connection.exec_driver_sql(
-            f"CREATE TRIGGER full BEFORE {what} ON {table} BEGIN SELECT RAISE(ABORT, 'database or disk is full'); END"
-        )
-    )
+    refuse(bot.app.database, what, table, "database or disk is full")
 
 
-def room(bot):
+def room(bot, table):
     """There is room again."""
-    bot.app.database.wait(lambda connection: connection.exec_driver_sql("DROP TRIGGER full"))
+    allow(bot.app.database, table)
 
 
 @pytest.mark.parametrize(
@@ -265,7 +258,7 @@ def test_the_outcome_is_not_lost_where_the_database_is_full_at_the_end(
     gate.go()
     until(lambda: "jobs wait: not stored" in caplog.text)
     assert not ops.jobs.find(1).over
-    room(bot)
+    room(bot, table)
     assert job_ended(bot, 1).state == "failed"
     assert ops.parts()["web-1"] == ("failed", "exit 5 in T")
     assert (ops.facts()["end"], ops.facts()["status"]) == ("exited", 5)
@@ -285,7 +278,7 @@ def test_nothing_is_run_whose_intention_cannot_be_written_down(bot, ops, scratch
     ops.begin(f".run web-1 echo x >>{scratch}/x")
     until(lambda: "jobs wait: not stored" in caplog.text)
     assert list(scratch.iterdir()) == []
-    room(bot)
+    room(bot, "steps")
     assert job_ended(bot, 1).state == "done"
     assert (scratch / "x").read_text() == "x\n"
 

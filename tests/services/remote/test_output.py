@@ -4,6 +4,7 @@ import shutil
 import subprocess
 
 import pytest
+from stores import all_bytes
 
 from chanops.services.remote.output import EVERY
 from chanops.simulator.digitalocean import CloudServer, Delays
@@ -130,7 +131,7 @@ def more_sections(cloud):
 def bytes_of(bot):
     """All that is in the database's files."""
     bot.app.database.wait(lambda connection: None, durable=True)
-    return b"".join(path.read_bytes() for path in bot.app.database.path.parent.glob("chanops.db*"))
+    return all_bytes(bot.app.database)
 
 
 def no_trace(bot, ops, secret=SECRET):

@@ -21,7 +21,7 @@ def migrate(url: URL) -> None:
     config = Config()
     config.set_main_option("script_location", "chanops.services:migrations")
     config.set_main_option("path_separator", "os")
-    engine = create_engine(url, isolation_level="AUTOCOMMIT")
+    engine = create_engine(url, isolation_level="AUTOCOMMIT", hide_parameters=True)
     with engine.connect() as connection:
         for statement in BEGIN[engine.dialect.name]:
             connection.exec_driver_sql(statement)

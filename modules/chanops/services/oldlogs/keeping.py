@@ -1,6 +1,7 @@
 """Puts old lines among those that are there: each once, at its time, and no number moves."""
 
 from collections.abc import Iterator, Sequence
+from itertools import islice
 from typing import Protocol, TypeVar
 
 from sqlalchemy import Connection, select
@@ -73,8 +74,8 @@ class Keeper:
 
     def prune(self) -> None:
         """Only what is near may have a twin."""
-        while len(self.had) > REMEMBERED:
-            del self.had[next(iter(self.had))]
+        for key in list(islice(self.had, max(0, len(self.had) - REMEMBERED))):
+            del self.had[key]
 
     def once_more(self, olds: object) -> None:
         """Go back to where a batch began, if it is the same again: its transaction came to nothing."""
@@ -97,15 +98,17 @@ class Keeper:
         return found
 
     def known(self, there: dict[Key, list[tuple[int, int]]], old: Timed) -> tuple[int, int] | None:
-        """When a line that is there was, and its number; or the mark that it left where it was forgotten."""
+        """When a line that is there was, and its number.
+
+        Where somebody had a line forgotten, none of theirs of that minute is new: it could be that one.
+        """
         key = key_of(old)
-        for each in (key, (key[0], key[1], FORGOTTEN, "")):
-            place, twins = self.had.get(each, 0), there.get(each, ())
-            if each is key or place < len(twins):
-                self.had[each] = place + 1
-            if place < len(twins):
-                return twins[place]
-        return None
+        place, twins = self.had.get(key, 0), there.get(key, ())
+        self.had[key] = place + 1
+        if place < len(twins):
+            return twins[place]
+        marks = there.get((key[0], key[1], FORGOTTEN, ""))
+        return marks[0] if marks else None
 
     def row_of(self, old: Old, numbers: "Numbers") -> Row:
         """A new line as a row: at its time, or with the one before it in the file where that was later."""

@@ -176,7 +176,12 @@
   events.addEventListener("line", line);
   events.addEventListener("forget", forget);
   events.addEventListener("day", newDay);
-  events.addEventListener("reload", () => location.reload());
+  events.addEventListener("reload", () => {
+    events.close();
+    // Not over and over, where loading it again does not help.
+    if (performance.now() > 30000) location.reload();
+    else state("Not live: load the page again");
+  });
   events.addEventListener("over", () => {
     events.close();
     state("Not live any more");

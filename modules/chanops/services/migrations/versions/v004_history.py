@@ -36,7 +36,7 @@ def upgrade() -> None:
         batch.drop_column("network")
         batch.drop_column("channel")
         batch.create_foreign_key("lines_channel", "channels", ["channel_id"], ["id"])
-    op.create_index("lines_by_time", "lines", ["channel_id", "at", "id"])
+    op.create_index("lines_by_time", "lines", ["channel_id", "at"])
     op.create_index(
         "lines_by_msgid", "lines", ["channel_id", "msgid"], unique=True, sqlite_where=KNOWN, postgresql_where=KNOWN
     )
