@@ -57,5 +57,8 @@ def all_bytes(database):
     if not is_postgresql(database):
         return b"".join(path.read_bytes() for path in database.path.parent.glob("chanops.db*"))
     with database.read() as connection:
-        rows = [connection.exec_driver_sql(f'SELECT t::text FROM "{name}" AS t') for name in metadata.tables]
+        rows = [
+            connection.exec_driver_sql(f'SELECT t::text FROM "{name}" AS t')
+            for name in (*metadata.tables, "line_words")
+        ]
         return "\n".join(row for found in rows for row in found.scalars()).encode()

@@ -42,7 +42,8 @@ ARROWS = {
     "logs": {"core"},
     "cli_tokens": {"core", "app", "configuration", "services"},
     "cli_logs": {"core", "app", "configuration", "services"},
-    "cli": {"core", "app", "cli_logs", "cli_tokens", "configuration", "demo", "loader", "logs", "offline", "services", "version"},
+    "cli": {"core", "app", "cli_logs", "cli_tokens", "configuration", "demo", "loader", "logs", "offline"}
+    | {"services", "version"},
     "__main__": {"cli"},
 }
 # Plugins see of services only what its front offers, as an outsider would.

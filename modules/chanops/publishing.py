@@ -81,7 +81,7 @@ class Publishing:
         for told in (self.archive.forgetting.on_forgotten, self.archive.retention.on_removed):
             told.append(self.feed.forget)
             told.append(site.forgotten)
-        self.hub = import_module("chanops.services.feed_hub").Hub(self.feed, self.settings)
+        self.hub = made.Hub(self.feed, self.settings)
         self.hub.start()
         for news in (
             self.archive.scribe.on_kept,

@@ -29,8 +29,8 @@ DEADLINE = 20
 class Kept:
     """It begins at noon, and each line is said a second after the one before."""
 
-    def __init__(self, folder, empty_database, settings=None, root=ROOT):
-        self.database = Database(private_copy(empty_database, folder) / DATABASE)
+    def __init__(self, folder, empty_database, settings=None, root=ROOT, url=""):
+        self.database = Database(private_copy(empty_database, folder) / DATABASE, url)
         self.database.start()
         self.now = settings or Settings()
         self.at = NOON

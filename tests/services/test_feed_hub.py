@@ -64,8 +64,8 @@ def address(server):
 
 
 @pytest.fixture
-def kept(tmp_path, empty_database):
-    made = Kept(tmp_path / "data", empty_database)
+def kept(tmp_path, empty_database, database_url):
+    made = Kept(tmp_path / "data", empty_database, url=database_url)
     yield made
     made.stop()
 

@@ -31,8 +31,8 @@ SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 @pytest.fixture
-def kept(tmp_path, empty_database):
-    made = Kept(tmp_path / "data", empty_database, Settings(channels={"#cabal": CABAL}))
+def kept(tmp_path, empty_database, database_url):
+    made = Kept(tmp_path / "data", empty_database, Settings(channels={"#cabal": CABAL}), url=database_url)
     yield made
     made.stop()
 

@@ -3,6 +3,7 @@
 from datetime import UTC, datetime
 
 import pytest
+from stores import all_bytes
 
 from chanops.core.message import Message
 from chanops.core.query import read
@@ -36,8 +37,7 @@ class Kept:
         return [line.id for line in self.search.find(read(words), self.visibility.channels()).lines]
 
     def bytes_with(self, word):
-        folder = self.database.path.parent
-        return sum(path.read_bytes().count(word) for path in folder.iterdir() if path.is_file())
+        return all_bytes(self.database).count(word)
 
 
 @pytest.fixture

@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 
 from chanops.core.logged import log_text
 from chanops.core.message import Message
-from chanops.services.database import Database
 from chanops.services.history import History
 from chanops.services.line_rows import A_SECOND, BEGINNING, SEARCHED, first_number
 
@@ -39,16 +38,8 @@ def table(history):
 
 
 @pytest.fixture
-def history(tmp_path, empty_database):
-    folder = tmp_path / "data"
-    folder.mkdir(mode=0o700)
-    path = folder / "chanops.db"
-    path.write_bytes(empty_database.read_bytes())
-    path.chmod(0o600)
-    database = Database(path)
-    database.start()
-    yield History(database)
-    database.stop()
+def history(database):
+    return History(database)
 
 
 @pytest.mark.parametrize(

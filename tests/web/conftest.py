@@ -13,12 +13,12 @@ def cloud():
 
 
 @pytest.fixture
-def start(tmp_path, empty_database):
+def start(tmp_path, empty_database, new_database_url):
     """Starts a bot, with more in its configuration."""
     made = []
 
     def begin(more=""):
-        made.append(served.Served(tmp_path / str(len(made)), empty_database, more))
+        made.append(served.Served(tmp_path / str(len(made)), empty_database, more, new_database_url()))
         return made[-1]
 
     yield begin
@@ -27,9 +27,9 @@ def start(tmp_path, empty_database):
 
 
 @pytest.fixture(scope="module")
-def quiet(tmp_path_factory, empty_database):
+def quiet(tmp_path_factory, empty_database, new_database_url):
     """A bot without clouds, for all tests of a file."""
-    made = served.Served(tmp_path_factory.mktemp("quiet"), empty_database)
+    made = served.Served(tmp_path_factory.mktemp("quiet"), empty_database, url=new_database_url())
     yield made
     made.stop()
 

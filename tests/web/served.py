@@ -74,10 +74,11 @@ class Answer:
 class Served:
     """The bot, in the middle of its life."""
 
-    def __init__(self, folder, empty_database, more=""):
+    def __init__(self, folder, empty_database, more="", url=""):
         path = private_copy(empty_database, folder / "bot" / "data").parent / "config.ini"
         path.touch(mode=0o600)
-        path.write_text(CONFIGURATION + more, encoding="utf-8")
+        where = f"[database]\nurl = {url}\n" if url else ""
+        path.write_text(CONFIGURATION + where + more, encoding="utf-8")
         self.bot = Offline(configuration.read(path))
         self.app = self.bot.app
         publishing = self.app.publishing

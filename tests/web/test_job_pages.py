@@ -23,7 +23,7 @@ class Stream:
 
     def __init__(self, served, path):
         self.socket = socket.create_connection(tuple(served.place.rsplit(":", 1)), DEADLINE)
-        self.socket.sendall(f"GET {path} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+        self.socket.sendall(f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
         self.file = self.socket.makefile("rb")
         self.status = int(self.file.readline().split()[1])
         self.headers = {}
@@ -76,7 +76,10 @@ def test_those_under_way_come_first_then_those_that_are_over_newest_first(start)
     assert re.findall(r"/jobs/(\d+)", " ".join(page.addresses)) == ["1", "3", "2"]
     line = served.jobs.find(running.job).line
     assert f"/line/{line}" in page.addresses
-    assert served.ask(f"/line/{line}").status == 200
+    answer = served.ask(f"/line/{line}")
+    place, _, anchor = answer.headers["location"].partition("#")
+    assert (answer.status, anchor) == (303, f"l{line}")
+    assert f"l{line}" in [each.get("id") for each in served.page(place).attributes("li")]
     assert "2 up fast failed alice" in page.plain
     assert "no room" in page.text
     assert "done chanops" in page.plain

@@ -78,8 +78,8 @@ class Answer:
 class Served:
     """The pages of a bot, on a port of their own."""
 
-    def __init__(self, path):
-        self.database = Database(path)
+    def __init__(self, path, url):
+        self.database = Database(path, url)
         self.database.start()
         self.now = HIDDEN
         self.history, self.replies = History(self.database), Replies(self.database)
@@ -154,12 +154,12 @@ class Served:
 
 
 @pytest.fixture(scope="module")
-def served(tmp_path_factory, empty_database):
+def served(tmp_path_factory, empty_database, new_database_url):
     path = tmp_path_factory.mktemp("web") / "chanops.db"
     path.parent.chmod(0o700)
     path.write_bytes(empty_database.read_bytes())
     path.chmod(0o600)
-    made = Served(path)
+    made = Served(path, new_database_url())
     made.line = made.add(title="A read & more")
     made.secret = made.add("https://secret.example/", "secret", channel="#cabal", text="the secret", raw="the secret")
     made.reply = made.replies.keep(".machines <all>", "one\ntwo & three")
@@ -501,7 +501,8 @@ CHANNEL = [
 ITEM = [("li",), ("a", "class", "href", "rel"), ("p",), ("a", "href"), ("time", "datetime")]
 FOOT = [("p",), ("a", "href"), ("p", "class"), *[("a", "href")] * 5]
 DAY = [
-    *HEAD, *[HEAD[-1]] * 3, ("script", "src", "defer"), *BODY, *LINKS, ("main", "id", "class", "data-day", "data-text"), ("h1",),
+    *HEAD, *[HEAD[-1]] * 3, ("script", "src", "defer"), *BODY, *LINKS,
+    ("main", "id", "class", "data-day", "data-text"), ("h1",),
     ("a", "class", "href"), ("span", "class"), ("p", "class"), ("time", "datetime"), ("nav", "class", "aria-label"),
     ("a", "href"), ("p", "class"), ("span", "id"), ("a", "href"), ("ol", "class"),
 ]  # fmt: skip

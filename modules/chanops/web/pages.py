@@ -13,6 +13,7 @@ from starlette.types import ASGIApp
 from chanops.core.sections import Settings
 from chanops.services.access import Access
 from chanops.services.feed import Feed
+from chanops.services.feed_hub import Hub
 from chanops.services.feed_jobs import PublicJobs
 from chanops.services.history import History
 from chanops.services.line_rows import Said
@@ -35,7 +36,7 @@ from chanops.web.machine_pages import MachinePages
 from chanops.web.missed_pages import MissedPages
 from chanops.web.search_pages import SearchPages
 
-__all__ = ["Feed", "Gauges", "PublicJobs", "Shown", "Site"]
+__all__ = ["Feed", "Gauges", "Hub", "PublicJobs", "Shown", "Site"]
 
 
 @dataclass(frozen=True)

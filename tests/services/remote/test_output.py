@@ -165,9 +165,9 @@ class TestWithServedPages:
     """A bot with pages: a secret is in none of them, nor in the feeds."""
 
     @pytest.fixture
-    def served(self, tmp_path, empty_database, server, ssh_keys, known_hosts, cloud):
+    def served(self, tmp_path, empty_database, new_database_url, server, ssh_keys, known_hosts, cloud):
         sections = ssh_section(ssh_keys, known_hosts) + host_section(server, "web-1") + provider_section(cloud)
-        made = Served(tmp_path / "served", empty_database, sections)
+        made = Served(tmp_path / "served", empty_database, sections, new_database_url())
         yield made
         made.stop()
 
