@@ -5,12 +5,14 @@ import re
 
 def test_help_lists_what_one_may_use(bot):
     assert bot.say(".help") == [
-        "commands: .again .authorize .cancel .confirm .cost .deauthorize .destroy .down .forget .get .help .images .job .jobs "
-        ".keys .line .links .log .machines .missed .plugins .put .reboot .regions .reload .rename .resize .restore .run "
-        ".script .seen .sizes .snapshot .snapshots .start .stop .tag .trust .up .url .whoami · .help NAME explains one",
+        "commands: .again .authorize .cancel .confirm .cost .deauthorize .destroy .down .forget .get .help "
+        ".images .job .jobs .keys .line .links .log .machines .missed .plugins .put .reboot .regions .reload "
+        ".rename .resize .restore .run .script .seen .sizes .snapshot .snapshots .start .stop .tag .trust "
+        ".up .url .whoami · .help NAME explains one",
     ]
     assert bot.say(".help", nick="bob") == [
-        "commands: .confirm .forget .help .line .links .log .missed .plugins .seen .url .whoami · .help NAME explains one"
+        "commands: .confirm .forget .help .line .links .log .missed .plugins .seen .url .whoami "
+        "· .help NAME explains one"
     ]
 
 

@@ -46,7 +46,8 @@ def test_seen_tells_when_and_what(bot):
     told(bot, "see you tomorrow")
     in_log(bot, "see you tomorrow")
     [line] = bot.say(".seen BOB", "alice")
-    assert line.startswith("bob was seen ") and "saying: see you tomorrow" in line
+    assert line.startswith("bob was seen ")
+    assert "saying: see you tomorrow" in line
     assert bot.say(".seen carol", "alice") == ["carol was not seen here"]
 
 
@@ -56,7 +57,8 @@ def test_line_is_the_address_of_the_last_line_of_somebody(bot):
     in_log(bot, "remember this")
     [last] = bot.say(".line", "alice")
     [carols] = bot.say(".line carol", "alice")
-    assert last.startswith("<bob> remember this") and carols.startswith("<carol> first")
+    assert last.startswith("<bob> remember this")
+    assert carols.startswith("<carol> first")
 
 
 def test_missed_answers_in_private_only(bot):

@@ -72,6 +72,6 @@ def test_an_address_cannot_be_made_slow_to_find():
 
 def test_a_command_is_not_heard_as_a_mention(bot):
     assert bot.say(".url https://example.org/x With a title") == ["kept: With a title"]
-    assert len(bot.app.links.newest()) == 1
+    assert len(bot.app.archive.links.newest()) == 1
     assert bot.say("and again https://example.org/x") == []
-    assert len(bot.app.links.newest()) == 1
+    assert len(bot.app.archive.links.newest()) == 1

@@ -105,8 +105,9 @@ class History:
             query = query.where(lines.c.id == number, lines.c.at == stamp(said.at), lines.c.text.in_(texts))
             query = query.where(lines.c.nick == said.nick)
         else:  # the same words at the same time, but for those that are known to be another line
-            others = [number for _, number in self.kept.values() if number >= first_number(said.at)]
-            query = query.where(lines.c.at == stamp(said.at), *same, lines.c.id.not_in(others))
+            found = connection.execute(query.where(lines.c.at == stamp(said.at), *same)).scalars().all()
+            others = {number for _, number in self.kept.values()} if found else ()
+            return min((number for number in found if number not in others), default=None)
         return connection.execute(query.limit(1)).scalar()
 
     def remember(self, said: Message, number: int) -> None:
