@@ -31,6 +31,23 @@ def refuse(database, what, table, why="disk full"):
         tamper(database, f"CREATE TRIGGER refuse BEFORE {what} ON {table} BEGIN SELECT RAISE(ABORT, '{why}'); END")
 
 
+def shut(database, table):
+    """From now on a table takes no rows, for a reason that can pass; the table's name meanwhile."""
+    if is_postgresql(database):
+        refuse(database, "INSERT", table)
+        return table
+    tamper(database, f"ALTER TABLE {table} RENAME TO elsewhere")
+    return "elsewhere"
+
+
+def opened(database, table):
+    """It takes them again."""
+    if is_postgresql(database):
+        allow(database, table)
+    else:
+        tamper(database, f"ALTER TABLE elsewhere RENAME TO {table}")
+
+
 def after_insert(database, table, statement):
     """From now on, something else happens with each new row of a table."""
     if is_postgresql(database):

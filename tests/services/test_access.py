@@ -4,6 +4,7 @@ import hashlib
 import re
 
 import pytest
+from stores import all_bytes
 
 from chanops.core.errors import Problem
 from chanops.services.access import Access
@@ -36,9 +37,7 @@ def test_a_token_has_256_bits_and_no_two_are_the_same(access):
 
 def test_only_hashes_are_kept(access, database):
     tokens = access.add("carol")
-    database.stop()
-    written = b"".join(each.read_bytes() for each in database.path.parent.iterdir() if each.is_file())
-    database.start()
+    written = all_bytes(database)
     for token in (tokens.page, tokens.feed):
         assert token.encode() not in written
         assert hashlib.sha256(token.encode()).hexdigest().encode() in written

@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from chanops.services.missed_token import LASTS, Pass, Span
+from chanops.services.tables import jobs
 from chanops.web.missed_pages import MOST_LINES
 from tests.web.memory import NOON
 from tests.web.served import PAYLOADS
@@ -100,14 +101,9 @@ def test_jobs_of_others_are_named_and_only_public_ones_are_led_to(away):
         "account": "bob", "channel": "#ops", "created": 0, "ended": int(minute(50).timestamp() * 1000), "changed": 0,
         "owner": "", "fence": 0, "cancelled": "", "told": True,
     }  # fmt: skip
-    columns = ", ".join(row)
     for number, public in ((1, True), (2, False)):
-        values = ", ".join(repr(each) for each in ({**row, "told": 1}).values())
-        away.database.wait(
-            lambda connection, n=number, p=public, v=values: connection.exec_driver_sql(
-                f"INSERT INTO jobs (id, public, {columns}) VALUES ({n}, {int(p)}, {v})"
-            )
-        )
+        values = {**row, "id": number, "public": public}
+        away.database.wait(lambda connection, values=values: connection.execute(jobs.insert(), values))
     page = away.page(address(away, ("#ops", minute(10), minute(70))))
     assert "Job 1: up web-1" in page.plain
     assert "Job 2: up web-1" in page.plain
