@@ -4,7 +4,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 BENCH_SSH := build/bench-ssh
 PEERS := asyncssh ssh2-python parallel-ssh fabric ansible-core
-APT := ngircd inspircd atheme-services openssl chromium openssh-server openssh-client slowhttptest newsboat sfeed rss2email
+APT := ngircd inspircd atheme-services openssl chromium openssh-server openssh-client slowhttptest newsboat sfeed rss2email postgresql
+# What is kept there as well; the rest of the tests has no database, or looks into SQLite's file.
+ON_POSTGRESQL := tests/services tests/web tests/plugins
 
 .PHONY: demo test lint bench bench-jobs bench-ssh crash servers clean
 
@@ -13,6 +15,7 @@ demo: $(VENV)/ready-to-run
 
 test: $(VENV)/ready-to-test servers
 	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile $(ARGS)
+	$(if $(ARGS),,$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --database postgresql $(ON_POSTGRESQL))
 
 lint: $(VENV)/ready-to-test
 	$(BIN)/ruff check .

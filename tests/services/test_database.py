@@ -7,6 +7,7 @@ import stat
 import subprocess
 import sys
 import threading
+import time
 from contextlib import closing, contextmanager
 
 import pytest
@@ -19,12 +20,14 @@ from sqlalchemy import create_engine, inspect
 
 from chanops.core.errors import Problem
 from chanops.services.database import Database
+from chanops.services.dialects import TooSlow
 from chanops.services.jobs.rows import output_of, units_of
 from chanops.services.migrating import NEWEST
 from chanops.services.tables import metadata
 from chanops.services.writing import MOST_AT_ONCE
 
 DEADLINE = 30
+WORDS = "line_words"  # the search index, and what SQLite keeps for it
 START = """
 import sys
 from pathlib import Path
@@ -146,16 +149,39 @@ def shape(engine, table):
     return columns, indexes, keys
 
 
-def test_the_migrations_make_exactly_the_tables_that_the_code_knows(database, tmp_path):
-    with database.read() as connection:
-        context = MigrationContext.configure(connection, opts={"compare_type": True, "compare_server_default": True})
-        assert compare_metadata(context, metadata) == []
-    made = create_engine(f"sqlite:///{tmp_path}/made.db")
+@pytest.fixture(params=["sqlite", "postgresql"])
+def either(request, path, tmp_path):
+    """A database of either kind as the migrations made it, and an engine for one as the code knows it."""
+    if request.param == "sqlite":
+        url, other = "", f"sqlite:///{tmp_path}/made.db"
+    else:
+        server = request.getfixturevalue("postgresql")
+        url, other = server.migrated(), server.new()
+    database, made = Database(path, url), create_engine(other)
+    database.start()
     metadata.create_all(made)
-    assert set(inspect(database.engine).get_table_names()) == {*metadata.tables, "alembic_version"}
+    yield database, made
+    made.dispose()
+    database.stop()
+    if url:
+        server.drop(url)
+        server.drop(other)
+
+
+def is_ours(name, kind, _):
+    """Whether SQLAlchemy knows of a table: not of the search index, which differs."""
+    return kind != "table" or not name.startswith(WORDS)
+
+
+def test_the_migrations_make_exactly_the_tables_that_the_code_knows(either):
+    database, made = either
+    how = {"compare_type": True, "compare_server_default": True, "include_name": is_ours}
+    with database.read() as connection:
+        assert compare_metadata(MigrationContext.configure(connection, opts=how), metadata) == []
+    found = {name for name in inspect(database.engine).get_table_names() if not name.startswith(WORDS)}
+    assert found == {*metadata.tables, "alembic_version"}
     for table in metadata.tables:
         assert shape(database.engine, table) == shape(made, table)
-    made.dispose()
 
 
 def test_the_newest_version_is_the_head_of_the_migrations(database):
@@ -445,3 +471,51 @@ def test_a_locked_database_can_be_opened(path):
         database.start()
         holding.communicate("go on\n", DEADLINE)
     database.stop()
+
+
+ENDLESS = "WITH RECURSIVE n(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n) SELECT count(*) FROM n"
+
+
+def test_what_takes_too_long_is_ended_and_told_and_the_connection_is_as_before(database):
+    began = time.monotonic()
+    with pytest.raises(TooSlow, match=r"took too long \(more than 0.2 s\)"), database.read(within=0.2) as connection:
+        connection.exec_driver_sql(ENDLESS).scalar()
+    assert 0.2 <= time.monotonic() - began < 5
+    for within in (None, 20):
+        with database.read(within) as connection:
+            assert (
+                connection.exec_driver_sql(f"{ENDLESS.replace('FROM n)', 'FROM n LIMIT 200000)')}").scalar() == 200_000
+            )
+    assert database.engine.pool.checkedout() == 0
+
+
+def test_who_watches_sees_that_anybody_has_written(database):
+    watch = database.watch()
+    before = watch.version()
+    assert watch.version() == before
+    database.wait(row("ours"))
+    ours = watch.version()
+    assert ours != before
+    with child(WRITES_AND_STOPS, database.path, "theirs", 1) as writing:
+        assert writing.wait(DEADLINE) == 0
+    assert watch.version() != ours
+    watch.close()
+
+
+def test_what_is_deleted_is_gone_from_the_file(database):
+    secret = "hunter2" * 700  # longer than a page
+    database.wait(row(secret))
+    database.wait(lambda connection: connection.exec_driver_sql("DELETE FROM replies"))
+    with database.engine.connect() as connection:
+        connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+    assert b"hunter2" not in database.path.read_bytes()
+
+
+def test_how_many_writes_wait_can_be_asked(database):
+    go = held(database)
+    waiting = [database.write(row(str(number))) for number in range(3)]
+    assert database.waiting() == 3
+    go.set()
+    for each in waiting:
+        each.result(DEADLINE)
+    assert database.waiting() == 0

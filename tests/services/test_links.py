@@ -408,7 +408,8 @@ def test_a_batch_that_fails_is_put_back_and_stored_with_the_next(kept, caplog):
     with pytest.raises(Problem, match=r"no such table|disk full"):
         kept.links.add(READ, "", line())
     kept.written()
-    assert len(caplog.records) in (1, 2)  # one attempt each: what fails is not tried again and again
+    told = [each for each in caplog.records if each.name.startswith("chanops.")]
+    assert len(told) in (1, 2)  # one attempt each: what fails is not tried again and again
     opened(kept.database, "links")
     kept.links.mention("http://example.org/last", line("last"))
     kept.database.stop()

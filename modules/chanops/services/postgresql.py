@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from typing import Any
 from urllib.parse import quote, quote_plus
 
-from sqlalchemy import URL, BigInteger, Connection, Engine, Integer, Select, create_engine, make_url
+from sqlalchemy import URL, Connection, Engine, Integer, Select, create_engine, make_url
 from sqlalchemy.exc import ArgumentError, DatabaseError, OperationalError
 
 from chanops.core.errors import Problem
@@ -35,12 +35,6 @@ END = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE backend_xid 
 WAIT = f"SELECT pg_advisory_xact_lock({ALONE})"
 
 
-class Wide(BigInteger):
-    """A number in a query: there may be none as large in that column, but one may ask for it."""
-
-    render_bind_cast = True
-
-
 class Postgresql:
     """A database on a server."""
 
@@ -54,7 +48,8 @@ class Postgresql:
             made = create_engine(self.url, isolation_level="AUTOCOMMIT", pool_pre_ping=True, hide_parameters=True)
         except ModuleNotFoundError:
             raise Problem(f"{self.shown}: PostgreSQL needs psycopg: pip install 'chanops[postgresql]'") from None
-        made.dialect.colspecs = {**made.dialect.colspecs, Integer: Wide}
+        # A number in a query is as wide as it is: one may ask for job 10_000_000_000, which an INTEGER cannot be.
+        made.dialect.colspecs = {**made.dialect.colspecs, Integer: Integer}
         return made
 
     def open(self) -> Engine:
