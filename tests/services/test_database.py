@@ -137,8 +137,8 @@ def database(path):
 def shape(engine, table):
     """All that matters of a table."""
     found = inspect(engine)
-    columns = [
-        (each["name"], str(each["type"]), each["nullable"], each["primary_key"], each["default"])
+    columns = sorted(
+        (each["name"], str(each["type"]), each["nullable"], each.get("primary_key"), str(each["default"]))
         for each in found.get_columns(table)
     ]
     indexes = sorted((each["name"], each["column_names"], each["unique"]) for each in found.get_indexes(table))
