@@ -140,7 +140,7 @@ def shape(engine, table):
     columns = sorted(
         (each["name"], str(each["type"]), each["nullable"], each.get("primary_key"), str(each["default"]))
         for each in found.get_columns(table)
-    ]
+    )
     indexes = sorted((each["name"], each["column_names"], each["unique"]) for each in found.get_indexes(table))
     keys = sorted(
         (each["constrained_columns"], each["referred_table"], each["referred_columns"])
