@@ -8,7 +8,7 @@ APT := ngircd inspircd atheme-services openssl chromium openssh-server openssh-c
 # What is kept there as well; the rest of the tests has no database, or looks into SQLite's file.
 ON_POSTGRESQL := tests/services tests/web tests/plugins
 
-.PHONY: demo test lint bench bench-jobs bench-ssh crash servers clean
+.PHONY: demo test lint bench bench-jobs bench-log bench-ssh crash servers clean
 
 demo: $(VENV)/ready-to-run
 	@$(BIN)/chanops demo
@@ -26,6 +26,13 @@ bench: $(VENV)/ready-to-run
 
 bench-jobs: $(VENV)/ready-to-run
 	$(BIN)/python -m benchmarks.jobs $(ARGS)
+
+# The log: how soon it is on disk and who reads along, what finds its lines, what takes in old ones (ten minutes).
+bench-log: $(VENV)/ready-to-run
+	@.ci/servers ripgrep wamerican
+	$(BIN)/python -m benchmarks.log
+	$(BIN)/python -m benchmarks.search
+	$(BIN)/python -m benchmarks.imports
 
 # Beside the other ways to run a command on many hosts, which live in an environment of their own.
 bench-ssh: $(BENCH_SSH)/ready

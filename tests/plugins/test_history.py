@@ -61,6 +61,18 @@ def test_line_is_the_address_of_the_last_line_of_somebody(bot):
     assert carols.startswith("<carol> first")
 
 
+def test_what_the_bot_itself_answered_is_neither_the_last_line_nor_a_hit(bot):
+    told(bot, "the deploy is done")
+    told(bot, "#ops 2026-11-21 12:00 <bob> the deploy is done https://chat.example/line/7", nick="chanops_")
+    in_log(bot, "/line/7")
+    [last] = bot.say(".line", "alice")
+    assert last.startswith("<bob> the deploy is done")
+    [found] = bot.say(".log deploy", "alice")
+    assert "<bob> the deploy is done" in found
+    [own] = bot.say(".line chanops_", "alice")
+    assert own.startswith("<chanops_> ")
+
+
 def test_missed_answers_in_private_only(bot):
     told(bot, "alice: have a look at this", nick="bob")
     in_log(bot, "have a look")

@@ -69,8 +69,9 @@ def test_no_byte_of_it_is_left_in_the_file_nor_beside_it(kept):
     if kept.database.engine.dialect.name != "sqlite":
         pytest.skip("PostgreSQL's files are its own")
     filler = [said(f"filler {number} " + "word " * 20) for number in range(200)]
-    [number, *_] = kept.keep(said("hunter2zz https://example.org/qwertz77"), *filler)
-    kept.links.add("https://example.org/qwertz77", "Titel88zz", said("hunter2zz https://example.org/qwertz77"))
+    line = said("hunter2zz https://example.org/qwertz77")
+    [number, *_] = kept.keep(line, *filler)
+    kept.links.add("https://example.org/qwertz77", "Titel88zz", line)
     secrets = b"hunter2zz", b"qwertz77", b"Titel88zz"
     assert all(kept.bytes_with(word) for word in secrets)
     kept.forgetting.forget([number], "alice")

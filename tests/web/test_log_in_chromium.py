@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.web.browser import Browser, chromium
+from tests.web.browser import Browser
 from tests.web.logged import Logged
 
 DAY = "/log/net/%23ops/2026-11-21"
@@ -10,9 +10,8 @@ CHOSEN = "[...document.querySelectorAll('li.chosen')].map((each) => each.id).joi
 
 
 @pytest.fixture(scope="module")
-def browser(tmp_path_factory):
-    chromium()
-    made = Browser(tmp_path_factory.mktemp("chromium"))
+def browser():
+    made = Browser()
     yield made
     made.stop()
 
@@ -70,6 +69,21 @@ def test_a_line_that_is_folded_away_is_opened_by_its_address(logged, browser):
         tab.until("document.querySelector('details').open")
 
 
+def test_who_comes_and_goes_is_folded_while_it_happens(logged, browser):
+    logged.say("before")
+    with browser.tab() as tab:
+        tab.open(logged.root + DAY)
+        tab.until("document.querySelector('#state').textContent === 'Live'")
+        for nick in ("dan", "erin"):
+            logged.say("", "join", nick=nick)
+        logged.say("bye", "quit", nick="dan")
+        tab.until("document.querySelector('#tail .fold summary')?.textContent === '2 joined, 1 left'")
+        assert tab.run("document.querySelectorAll('#tail > li').length") == 1
+        logged.say("hello")
+        tab.until("document.querySelectorAll('#tail > li').length === 2")
+        assert tab.complaints == []
+
+
 @pytest.mark.parametrize("width", [320, 800, 1400])
 @pytest.mark.parametrize("dark", [False, True])
 def test_no_page_is_wider_than_its_window(logged, browser, width, dark):
@@ -84,8 +98,7 @@ def test_no_page_is_wider_than_its_window(logged, browser, width, dark):
 
 def test_a_reader_elsewhere_sees_his_own_time(logged, browser):
     logged.say("x")
-    with browser.tab() as tab:
-        tab.ask("Emulation.setTimezoneOverride", timezoneId="Asia/Kolkata")
+    with browser.tab(zone="Asia/Kolkata") as tab:
         tab.open(logged.root + DAY)
         tab.until("document.querySelector('.at time').textContent === '17:30'")
         assert "UTC+05:30" in tab.run("document.querySelector('#zone').textContent")

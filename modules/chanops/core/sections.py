@@ -201,6 +201,11 @@ class Settings:
             given = folded.get(fold(f"{network}/{name}")) or folded.get(fold(name))
         return given or USUAL
 
+    def nick(self, network: str) -> str:
+        """The nick that the bot wants on a network."""
+        given = self.networks.get(network)
+        return given.nick if given else NetworkSettings.nick
+
 
 SINGLE = {
     "bot": BotSettings,

@@ -24,7 +24,7 @@ DOING = {
 @command("log")
 def find(words: Rest, *, said: Message, recall: Recall, pages: Pages, settings: Settings) -> Iterator[str]:
     """Find lines: words, "a phrase", nick:bob, after:2026-11-01, before:2026-12, kind:topic, exact:"As It Was"."""
-    found = recall.find(words, said, HITS, f"{settings.bot.prefix}log ")
+    found = recall.find(words, said, HITS, f"{settings.bot.prefix}log ", settings.nick(said.network))
     if not found.lines:
         yield f"no line has {shorten(words, 100)}"
     for line in found.lines:
@@ -55,7 +55,7 @@ def line_address(nick: str = "", *, said: Message, recall: Recall, pages: Pages,
     """The permanent address of the last line here, or of the last that somebody said."""
     if not said.channel:
         raise Problem("say it in the channel whose line you mean")
-    line = recall.last(said, nick, f"{settings.bot.prefix}line")
+    line = recall.last(said, nick, f"{settings.bot.prefix}line", settings.nick(said.network))
     if line is None:
         return f"no line of {shorten(nick, 40)} is in the log here" if nick else "nothing is in the log here yet"
     return f"<{line.nick}> {shorten(line.plain, 120)} {pages.line(line.id) or f'line {line.id}'}"

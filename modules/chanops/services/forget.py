@@ -9,7 +9,7 @@ from sqlalchemy import Connection, delete, func, select, text, update
 
 from chanops.core.message import Message
 from chanops.services.database import Database
-from chanops.services.line_rows import A_DAY, FORGOTTEN, LINK, SPOKEN, Index, Said, changed, said_lines
+from chanops.services.line_rows import A_DAY, FORGOTTEN, SPOKEN, Index, Said, changed, said_lines
 from chanops.services.reading import Reading
 from chanops.services.tables import lines, links, mentions, stamp
 
@@ -81,7 +81,7 @@ class Forgetting:
         spoken, events = Counter[tuple[int, int, bool]](), Counter[tuple[int, int, bool]]()
         for row in rows:
             counted = spoken if row["kind"] in SPOKEN else events
-            counted[row["channel_id"], row["at"] // A_DAY, bool(row["public"])] -= row["kind"] != LINK
+            counted[row["channel_id"], row["at"] // A_DAY, bool(row["public"])] -= 1
         changed(connection, spoken, events)
         return [(row["id"], row["channel_id"]) for row in rows]
 

@@ -1,7 +1,9 @@
 """What people ask the bot about the log: lines with words, who was seen, a line's address; and to forget lines."""
 
+import re
 from dataclasses import dataclass
 
+from chanops.core.access import fold
 from chanops.core.errors import Problem, Refused
 from chanops.core.message import Message
 from chanops.core.query import read
@@ -13,6 +15,7 @@ from chanops.services.visibility import EVERYBODY, Seen, Visibility
 
 MOST_OWN = 100
 MOST_LOOKED_AT = 50
+QUOTED = re.compile(r"/line/[0-9]+\Z")
 
 
 @dataclass(frozen=True)
@@ -42,10 +45,14 @@ class Recall:
             return others
         return [here, *(each for each in others if each.channel.id != here.channel.id)]
 
-    def find(self, words: str, said: Message, most: int, but: str) -> Found:
-        """The newest lines that a search finds; not those that begin with `but`, which asked for them."""
+    def find(self, words: str, said: Message, most: int, but: str, own: str) -> Found:
+        """The newest lines that a search finds; not those that asked for them, nor the answers that quote them."""
         found = self.search.find(read(words), self.places(said), most=MOST_LOOKED_AT)
-        lines = [line for line in found.lines if not line.plain.startswith(but)]
+        lines = [
+            line
+            for line in found.lines
+            if not line.plain.startswith(but) and not (QUOTED.search(line.plain) and is_nick(line.nick, own))
+        ]
         return Found(lines[:most], len(lines) > most or bool(found.more))
 
     def seen(self, nick: str, said: Message) -> Said | None:
@@ -59,13 +66,15 @@ class Recall:
             default=None,
         )
 
-    def last(self, said: Message, nick: str, but: str) -> Said | None:
-        """The last line of a channel, or of somebody there; not one that begins with `but`."""
+    def last(self, said: Message, nick: str, but: str, own: str) -> Said | None:
+        """The last line of somebody in a channel, or of anybody but the bot; not one that begins with `but`."""
         here = self.here(said)
         if here is None:
             return None
         lines = self.reading.last(here.channel.id, nick, MOST_LOOKED_AT)
-        return next((line for line in lines if not line.plain.startswith(but)), None)
+        return next(
+            (line for line in lines if not line.plain.startswith(but) and (nick or not is_nick(line.nick, own))), None
+        )
 
     def forget(self, numbers: list[int], said: Message, master: bool) -> int:
         """Forget lines; whoever is no master only what the same account said. Raises Problem."""
@@ -98,3 +107,8 @@ class Recall:
     def is_own(line: Said, said: Message) -> bool:
         """Whether a line is of the account that asks."""
         return bool(said.account) and line.network == said.network and line.account == said.account
+
+
+def is_nick(nick: str, wanted: str) -> bool:
+    """Whether a nick is the wanted one, or a form that was taken where that was not free."""
+    return fold(nick).rstrip("_0123456789") == fold(wanted).rstrip("_0123456789")

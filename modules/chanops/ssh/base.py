@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import IO, Any, Protocol
+from typing import IO, Protocol
 
 from chanops.core.errors import Problem
 from chanops.core.public_keys import PublicKey
@@ -192,6 +192,3 @@ class Known(Protocol):
 
     def revoked(self, blob: bytes) -> bool:
         """Whether nobody may have this key any more."""
-
-
-Address = tuple[Any, ...]

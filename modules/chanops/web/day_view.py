@@ -11,9 +11,8 @@ from markupsafe import Markup
 
 from chanops.core.text import plain, visible
 from chanops.services.line_rows import Said
-from chanops.web.said_view import NOTHING, Extras, row, text_only
+from chanops.web.said_view import NOTHING, PRESENCE, Extras, row, text_only
 
-PRESENCE = {"join": "joined", "part": "left", "quit": "left"}
 # Two servers that lost each other, as a server puts it into a quit; nobody can say this, since "Quit: " stands before.
 NETSPLIT = re.compile(r"(?=.{3,510}\Z)[\w*-]+(?:\.[\w*-]+)+ [\w*-]+(?:\.[\w*-]+)+\Z", re.ASCII)
 A_LIST = 250  # items of a list, so that a browser need not lay out those that nobody sees

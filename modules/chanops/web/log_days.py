@@ -15,7 +15,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
-from chanops.services.line_rows import Said
+from chanops.services.line_rows import FORGOTTEN, LINK, SPOKEN, Said
 from chanops.services.reading import Reading
 from chanops.services.visibility import EVERYBODY, Seen, Viewer, Visibility
 from chanops.version import VERSION
@@ -149,8 +149,8 @@ class LogDays:
 
     def extras(self, lines: Sequence[Said], jobs: bool) -> Extras:
         """What is shown with lines."""
-        gone = [said.id for said in lines if said.kind == "forgotten"]
-        spoken = [said.id for said in lines if "://" in said.text or said.kind == "link"]
+        gone = [said.id for said in lines if said.kind == FORGOTTEN]
+        spoken = [said.id for said in lines if said.kind in SPOKEN or said.kind == LINK]
         removals = {line: Removal(*found) for line, found in self.reading.removals(gone).items()} if gone else {}
         return Extras(self.reading.links_of(spoken) if spoken else {}, removals, jobs)
 

@@ -75,7 +75,8 @@ def event(phrase: Callable[[Said], str]) -> Callable[[Said, Extras], tuple[str, 
     def told(said: Said, extras: Extras) -> tuple[str, str]:
         links = extras.links.get(said.id, ())
         more = "".join(f" {linked(address, title)}" for address, title in links if said.kind == "link")
-        return "event", f"<span>{nick(said.nick)} {phrase(said)}{more}</span>"
+        kind = f"event {PRESENCE[said.kind]}" if said.kind in PRESENCE else "event"
+        return kind, f"<span>{nick(said.nick)} {phrase(said)}{more}</span>"
 
     return told
 
@@ -109,6 +110,7 @@ def topic(said: Said) -> str:
     return f"set the topic: {text_of(said.text)}" if said.text.strip() else "took the topic away"
 
 
+PRESENCE = {"join": "joined", "part": "left", "quit": "left"}
 FRAMES = {"message": ("", ""), "action": ("* ", ""), "notice": ("-", "-")}
 BODIES: dict[str, Callable[[Said, Extras], tuple[str, str]]] = {
     **dict.fromkeys(FRAMES, spoken),

@@ -4,7 +4,8 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -17,7 +18,7 @@ from chanops.core.message import Message
 from chanops.core.plan import Plan
 from chanops.core.sections import Settings
 from chanops.services.audit import Audit, person
-from chanops.services.database import Database
+from chanops.services.database import Database, NotStored
 from chanops.services.history import History
 from chanops.services.jobs.engine import Engine, Workflow
 from chanops.services.jobs.journal import Journal
@@ -127,9 +128,16 @@ class Jobs:
             raise Refused(f"{most} commands a minute are the limit: wait {MINUTE - now + times[0]:.0f} s")
         times.append(now)
 
-    def refuse(self, said: Message, text: str) -> None:
-        """Note in the audit that something was asked for and refused."""
-        self.audit.write("refused", person(said), self.journal.mask(f"{said.text}: {text}"))
+    @contextmanager
+    def refusals_noted(self, said: Message) -> Iterator[None]:
+        """Whatever is refused within is in the audit."""
+        try:
+            yield
+        except NotStored:
+            raise
+        except Problem as problem:
+            self.audit.write("refused", person(said), self.journal.mask(f"{said.text}: {problem}"))
+            raise
 
     def report(self, title: str, text: str) -> None:
         """Something to read, on a page and in the feed, as a job that is done."""

@@ -1,7 +1,6 @@
 """The machines, as commands and pages ask for them."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -16,7 +15,6 @@ from chanops.core.sections import Settings
 from chanops.core.words import Targets, targets
 from chanops.providers.base import Image, Key, Region, Size
 from chanops.services.audit import person
-from chanops.services.database import NotStored
 from chanops.services.jobs.engine import Workflow
 from chanops.services.jobs.jobs import Jobs
 from chanops.services.jobs.rows import Attention, Is
@@ -74,12 +72,12 @@ class Machines:
 
     def request(self, kind: str, which: Targets, said: Message, dry: bool = False, **options: Any) -> list[str]:
         """Have something done with machines: what says that it was begun, or asks to confirm it."""
-        with self.refusals_noted(said):
+        with self.jobs.refusals_noted(said):
             plan = self.plan(kind, which, options)
         shown, names = question(plan, self.look()) if plan.destroys else ("", [])
         if dry:
             return [f"would: {plan.title}" + (f" · {shown}" if shown else ""), *names]
-        with self.refusals_noted(said):
+        with self.jobs.refusals_noted(said):
             if not plan.destroys:
                 told = "" if kind == "up" else "".join(f"; {each}" for each in plan.warnings)
                 return [self.jobs.submit(plan, said, told)]
@@ -87,22 +85,11 @@ class Machines:
             again = partial(self.carry_out, plan, kind, which, options, said)
             return [self.confirmations.ask(shown, again, said), *names]
 
-    @contextmanager
-    def refusals_noted(self, said: Message) -> Iterator[None]:
-        """Whatever is refused within is in the audit."""
-        try:
-            yield
-        except NotStored:
-            raise
-        except Problem as problem:
-            self.jobs.refuse(said, str(problem))
-            raise
-
     def carry_out(self, shown: Plan, kind: str, which: Targets, options: Mapping[str, Any], said: Message) -> str:
         """Do what was confirmed, if it is still the same that was shown. What was seen before does not count."""
         for cloud in self.clouds.by_name.values():
             cloud.changed()
-        with self.refusals_noted(said):
+        with self.jobs.refusals_noted(said):
             plan = self.plan(kind, which, options)
             if plan.digest != shown.digest:
                 raise Refused("what it would act on has changed since it was shown: nothing was done; ask again")
@@ -167,7 +154,7 @@ class Machines:
 
     def add_keys(self, keys: Sequence[tuple[str, PublicKey]], on: str, said: Message) -> list[str]:
         """Have a cloud give new machines these keys too, which are (name, key)."""
-        with self.refusals_noted(said):
+        with self.jobs.refusals_noted(said):
             return [self.jobs.submit(plan_keys(self.cloud(on), keys), said)]
 
     def snapshots(self, on: str = "") -> list[tuple[str, Image]]:

@@ -1,7 +1,7 @@
 """What people ask for over SSH: commands, scripts, files, keys; each becomes a job."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from chanops.core.public_keys import PublicKey
 from chanops.core.sections import Settings
 from chanops.core.text import visible
 from chanops.core.words import Targets, targets
-from chanops.services.database import Database, NotStored
+from chanops.services.database import Database
 from chanops.services.jobs.engine import Workflow
 from chanops.services.jobs.jobs import Jobs
 from chanops.services.jobs.reports import Telling
@@ -53,14 +53,14 @@ class Remote:
 
     def run(self, which: Targets, command: str, said: Message, dry: bool = False, **options: Any) -> list[str]:
         """Run a command; what is said at once, which is nothing where all goes its way."""
-        with self.refusals_noted(said):
+        with self.jobs.refusals_noted(said):
             return self.submit(self.planner.plan("run", which, command, {**options, "command": command}), said, dry)
 
     def script(
         self, name: str, which: Targets, arguments: list[str], said: Message, dry: bool = False, **options: Any
     ) -> list[str]:
         """Run a script of the configuration's folder."""
-        with self.refusals_noted(said):
+        with self.jobs.refusals_noted(said):
             text = self.read_script(name)
             what = " ".join([name, *arguments])
             options = {**options, "name": name, "arguments": arguments}
@@ -68,7 +68,7 @@ class Remote:
 
     def put(self, file: str, where: str, said: Message, dry: bool = False, **options: Any) -> list[str]:
         """Write a file of the configuration's folder on machines."""
-        with self.refusals_noted(said):
+        with self.jobs.refusals_noted(said):
             which, path = place(where)
             ssh = self.settings().ssh
             found = self.file_in(self.beside(ssh.files), file, "file")
@@ -81,7 +81,7 @@ class Remote:
 
     def get(self, where: str, said: Message, dry: bool = False, **options: Any) -> list[str]:
         """Fetch a file from machines into the configuration's folder."""
-        with self.refusals_noted(said):
+        with self.jobs.refusals_noted(said):
             which, path = place(where)
             if path.rpartition("/")[2] in ("", ".", "..", "~"):
                 raise Problem(f"{path} is a folder: name the file")
@@ -101,7 +101,7 @@ class Remote:
     ) -> list[str]:
         """Put a team member's keys on machines, or take them away."""
         kind = "deauthorize" if remove else "authorize"
-        with self.refusals_noted(said):
+        with self.jobs.refusals_noted(said):
             keys = [key.line for key in team_keys(self.settings(), self.beside, account)]
             options |= {"account": account, "keys": keys}
             return self.submit(self.planner.plan(kind, which, account, options), said, dry)
@@ -140,17 +140,6 @@ class Remote:
         line = self.jobs.submit(plan, said, told)
         return [line] if line else []
 
-    @contextmanager
-    def refusals_noted(self, said: Message) -> Iterator[None]:
-        """Whatever is refused within is in the audit."""
-        try:
-            yield
-        except NotStored:
-            raise
-        except Problem as problem:
-            self.jobs.refuse(said, str(problem))
-            raise
-
     @property
     def trust(self) -> Trust:
         """Has to do with the host keys that are known."""
@@ -173,7 +162,7 @@ class Remote:
         if plan.kind == "put":
             found = self.file_in(self.beside(self.settings().ssh.files), options["file"], "file")
             options["size"], options["sha256"] = digest_of(found)
-        with self.refusals_noted(said):
+        with self.jobs.refusals_noted(said):
             if "account" in options:  # its keys as they are now
                 options["keys"] = [key.line for key in team_keys(self.settings(), self.beside, options["account"])]
             more = {key: plan.request[key] for key in ("script",) if key in plan.request}

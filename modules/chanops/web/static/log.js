@@ -110,7 +110,33 @@
   function add(item) {
     if (by(item.id)) return;
     by("nothing")?.remove();
-    tail.append(item);
+    if (!fold(item)) tail.append(item);
+  }
+
+  // Who comes and goes is folded, as in the page itself.
+  function fold(item) {
+    const moves = (each) => each.matches(".joined, .left");
+    const last = tail.lastElementChild;
+    if (!last || !moves(item) || !(moves(last) || last.matches(".fold"))) return false;
+    const group = last.matches(".fold") ? last : foldOf(last);
+    const list = group.querySelector("ol");
+    list.append(item);
+    const count = (what) => list.querySelectorAll(`:scope > .${what}`).length;
+    const parts = ["joined", "left"].filter(count).map((what) => `${count(what)} ${what}`);
+    group.querySelector("summary").textContent = parts.join(", ");
+    return true;
+  }
+
+  function foldOf(item) {
+    const make = (name, look = "") => Object.assign(document.createElement(name), { className: look });
+    const [group, details, list] = [make("li", "fold"), make("details"), make("ol", "log")];
+    const at = item.querySelector("time").cloneNode(true);
+    at.className = "at";
+    details.append(make("summary"), list);
+    group.append(at, " ", details);
+    item.replaceWith(group);
+    list.append(item);
+    return group;
   }
 
   function show(items) {
