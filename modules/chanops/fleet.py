@@ -69,7 +69,7 @@ class Fleet:
             },
             remote_tellings(lambda: self.jobs, database),
         )
-        self.jobs.journal.mask = lambda text: self.mask.text(text)
+        self.jobs.journal.mask = history.mask = lambda text: self.mask.text(text)
         self.writer = Writer(self.jobs.journal, self.jobs.heard_news)
         self.machines = Machines(self.clouds, memory, self.jobs, confirmations, settings, beside("."))
         self.remote = Remote(self.clouds, self.jobs, confirmations, settings, self.reach, beside)

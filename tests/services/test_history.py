@@ -8,6 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from chanops.core.logged import log_text
+from chanops.core.masking import mask_for
 from chanops.core.message import Message
 from chanops.services.history import History
 from chanops.services.line_rows import A_SECOND, BEGINNING, SEARCHED, first_number
@@ -234,3 +235,22 @@ def test_no_line_ever_moves_and_no_two_share_a_number(history, batches):
             assert known[number] is message or known[number].msgid == message.msgid != ""
     for number, message in known.items():
         assert (history.line(number).text, history.line(number).at) == (message.text, message.at)
+
+
+def test_a_secret_is_kept_nowhere_and_only_its_own_line_changes(history):
+    history.mask = mask_for(["hunter2hunter2"]).text
+    texts = ["fine", "the password is hunter2hunter2", "see https://example.org/?token=0123456789abcdef"]
+    batch = history.database.wait(lambda connection: history.keep_new(connection, [line(text) for text in texts]))
+    wanted = ["fine", "the password is [secret]", "see https://example.org/?token=[secret]"]
+    assert [said.text for said in batch.new] == wanted
+    assert [text for _, text in table(history).values()] == wanted
+
+
+def test_a_line_with_a_secret_is_the_same_line_when_it_is_kept_again(history):
+    history.mask = mask_for(["hunter2hunter2"]).text
+    said = line(".run web-1 mysql hunter2hunter2")
+    assert keep(history, said) == keep(history, said)
+    restarted = History(history.database)
+    restarted.mask = history.mask
+    assert keep(restarted, said) == keep(history, said)
+    assert len(table(history)) == 1

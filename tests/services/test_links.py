@@ -8,6 +8,7 @@ import pytest
 from stores import opened, shut
 
 from chanops.core.errors import Problem
+from chanops.core.masking import mask_for
 from chanops.core.message import Message
 from chanops.core.sections import ChannelSettings, Settings
 from chanops.services.history import History
@@ -428,3 +429,14 @@ def test_one_mention_that_cannot_be_stored_takes_no_other_with_it(kept):
     kept.database.stop()
     found = {text for (text,) in kept.rows("SELECT text FROM lines")}
     assert {"good", "good as well", "later"} <= found
+
+
+def test_an_address_with_a_secret_is_not_kept(kept):
+    kept.links.history.mask = mask_for(["hunter2hunter2"]).text
+    secret = "https://example.org/?token=0123456789abcdef"
+    with pytest.raises(Problem, match="there is a secret in that address"):
+        kept.links.add(secret, "", line())
+    kept.mention(secret, line())
+    assert kept.addresses() == []
+    kept.links.add(READ, "it is hunter2hunter2", line())
+    assert [link.title for link in kept.links.newest()] == ["it is [secret]"]

@@ -1,7 +1,7 @@
 """The lines that were said: each has a number, which is its permanent address."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sqlalchemy import Connection, func, select
 
@@ -49,6 +49,7 @@ class History:
     ) -> None:
         self.database, self.settings, self.index = database, settings, index or Search(database)
         self.kept: dict[int, tuple[Message, int]] = {}
+        self.mask: Callable[[str], str] = str  # what is kept has no secrets in it
 
     def line(self, number: int) -> Said | None:
         """The line of that number, or None."""
@@ -87,23 +88,33 @@ class History:
             batch.numbers.append(number)
             batch.rows.append(row_of(number, said, channel_id, rules[said.network, said.channel]))
             batch.new.append(said_of(batch.rows[-1], said))
+        self.hide_secrets(batch)
         insert_lines(connection, batch.rows, self.index)
         return batch
+
+    def hide_secrets(self, batch: Batch) -> None:
+        """Take secrets out of new lines; of most batches, one look at all of it tells that there are none."""
+        together = "\n".join(row["text"] for row in batch.rows)
+        if self.mask(together) == together:
+            return
+        for place, (row, said) in enumerate(zip(batch.rows, batch.new, strict=True)):
+            row["text"] = self.mask(row["text"])
+            batch.new[place] = replace(said, text=row["text"])
 
     def known(self, connection: Connection, said: Message, channel_id: int) -> int | None:
         """The number of a line that is in the table already: by its msgid, or, played back, by all it says."""
         remembered = self.kept.get(id(said))
         query = select(lines.c.id).where(lines.c.channel_id == channel_id)
-        same = lines.c.nick == said.nick, lines.c.text == log_text(said)
+        text = self.mask(log_text(said))
+        same = lines.c.nick == said.nick, lines.c.text == text
         if said.msgid:
             query = query.where(lines.c.msgid == said.msgid)
         elif said.replayed:
             number = first_number(said.at)
             query = query.where(lines.c.id.between(number, number + SEARCHED), *same)
         elif remembered:  # its number may be another line's by now, if it was not committed then
-            number, texts = remembered[1], ("", log_text(said))
-            query = query.where(lines.c.id == number, lines.c.at == stamp(said.at), lines.c.text.in_(texts))
-            query = query.where(lines.c.nick == said.nick)
+            query = query.where(lines.c.id == remembered[1], lines.c.at == stamp(said.at))
+            query = query.where(lines.c.nick == said.nick, lines.c.text.in_(("", text)))
         else:  # the same words at the same time, but for those that are known to be another line
             found = connection.execute(query.where(lines.c.at == stamp(said.at), *same)).scalars().all()
             others = {number for _, number in self.kept.values()} if found else ()

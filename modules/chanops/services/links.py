@@ -70,7 +70,10 @@ class Links:
         channel = self.settings().channel(said.network, said.channel)
         if not channel.links:
             raise Problem(f"links are not kept in {said.channel} (links = no)")
-        posted = to_store(said, address, shorten(plain(title).strip(), LONGEST_TITLE), channel.open)
+        if self.history.mask(address) != address:
+            raise Problem("there is a secret in that address: whoever has the link would have it; it is not kept")
+        named = self.history.mask(shorten(plain(title).strip(), LONGEST_TITLE))
+        posted = to_store(said, address, named, channel.open)
         kept = self.database.wait(lambda connection: self.store_one(connection, posted))
         self.on_kept(kept.link.id, posted, kept.new)
         return kept
@@ -78,7 +81,8 @@ class Links:
     def mention(self, address: str, said: Message) -> None:
         """Keep a link that was mentioned; soon, with whatever else waits. Slows down who says too many."""
         channel = self.settings().channel(said.network, said.channel)
-        if said.channel and channel.links and not is_off(said.text):
+        wanted = said.channel and channel.links and not is_off(said.text)
+        if wanted and self.history.mask(address) == address:
             self.waiting.append(to_store(said, address, "", channel.open))
             self.schedule()
             if len(self.waiting) > SLOWER:

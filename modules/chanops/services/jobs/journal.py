@@ -48,8 +48,7 @@ class Journal:
             unfinished = select(func.count()).where(*mine, jobs.c.state.not_in(FINISHED))
             if (connection.execute(unfinished).scalar() or 0) >= most:
                 raise Refused(f"{most} of your jobs are not finished: wait for one, or .cancel it")
-            shown = said._replace(text=self.mask(said.text))
-            line = self.history.keep(connection, [shown])[0] if said.channel and said.nick else None
+            line = self.history.keep(connection, [said])[0] if said.channel and said.nick else None
             row = {
                 **new_row(connection, plan, public, self.mask(plan.title)),
                 "network": said.network,
