@@ -51,7 +51,7 @@ class Archive:
         self.links = Links(database, self.history, settings)
         self.links.on_kept = self.link_kept
         self.titles = Titles(self.rules, lambda: settings().titles.fetch)
-        self.recall = Recall(self.reading, self.visibility, self.search, self.forgetting)
+        self.recall = Recall(self.reading, self.visibility, self.search, self.forgetting, self.scribe.settle)
         self.missed = Missed(self.reading, self.search, settings, pages, Signer(database.path.parent))
         self.retention = Retention(database, self.search, settings, self.forgetting.scrub)
 

@@ -12,6 +12,7 @@ from chanops.simulator.chat import Chat, Heard
 BOT = "chanops"
 WITHIN, JOB_WITHIN = 10.0, 40.0
 TITLE = "How the site limits requests"
+SLIP = "the key is under the mat"
 HELP = """\
 You are alice in {channel}, logged in, with the roles admin and ops. What you type is said there. Try
   .help                                     .url https://example.org/ A title
@@ -19,6 +20,7 @@ You are alice in {channel}, logged in, with the roles admin and ops. What you ty
   .machines      .up scraper-1,scraper-2    .jobs      .cost
   .run scraper-* uname -a                   .run db one-by-one=yes uptime; df -h
   .down scraper-*     .up scraper-*         .down spider
+  .log limits nick:alice                    .seen bob      .line      .missed      .forget
 /guest TEXT says it as somebody who is not logged in; /quit ends.
 """
 
@@ -90,15 +92,25 @@ class Played:
         self.ask(guest, ".reload", r"bob: \.reload: this needs the role admin, and you are not logged in")
         self.ask(self.alice, ".whoami", r"alice: account alice on demo; roles: admin, ops")
         self.ask(self.alice, ".links numbers", r"the numbers are at .* bob, .* http")
+        self.remember()
         self.ask(self.alice, ".reload", r"reloaded \d+ plugins")
         self.ask(guest, ".down db", r"bob: \.down: this needs the role ops")
         self.run_machines()
         guest.leave()
         self.read_feed()
+        self.read_log()
         for each in self.wrong:
             print(f"WRONG: {each}")
         print("Every answer was what it should be." if not self.wrong else f"{len(self.wrong)} answers were wrong.")
         return 1 if self.wrong else 0
+
+    def remember(self) -> None:
+        """What was said is found again, and what should not have been said is forgotten."""
+        self.ask(self.alice, '.log "numbers are"', r"\S+ \S+ <bob> the numbers are at .*/line/\d+$")
+        self.ask(self.alice, ".seen bob", r"bob was seen .* in #ops, saying: .*/line/\d+$")
+        self.ask(self.alice, ".line bob", r"<bob> \.reload .*/line/\d+$")
+        self.say(self.alice, f"{SLIP}, but that was for another window")
+        self.ask(self.alice, ".forget", r"forgotten: 1 line$")
 
     def run_machines(self) -> None:
         """A day of a freelancer's: machines up in the morning, down in the evening, and up again."""
@@ -176,6 +188,19 @@ class Played:
         page, _ = fetch(lines[titles.index(TITLE)]) if TITLE in titles else ("", "")
         self.check(TITLE in page, "the line's page does not have the line")
         self.check(fetch(address, etag)[0] == "304", "an unchanged feed is not answered with 304")
+
+    def read_log(self) -> None:
+        """The day as a page, and what a search finds."""
+        calendar, _ = fetch(f"{self.stage.pages}log/demo/%23ops/")
+        days = re.findall(r'href="/(log/demo/%23ops/\d{4}-\d\d-\d\d)"', calendar)
+        self.check(bool(days), "the calendar has no day")
+        for path in days[-1:]:
+            page, _ = fetch(self.stage.pages + path)
+            print(f"\nThe day as a page: {self.stage.pages}{path}")
+            self.check(TITLE in page, "the day's page does not have the link's title")
+            self.check(SLIP not in page and "was removed" in page, "what was forgotten is on the day's page")
+        found, _ = fetch(f"{self.stage.pages}search?q=numbers")
+        self.check(re.search(r'href="/log/demo/%23ops/[^"]*#l\d+"', found) is not None, "the search page finds nothing")
 
 
 def fetch(address: str, etag: str = "") -> tuple[str, str]:

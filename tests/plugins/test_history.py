@@ -89,6 +89,16 @@ def test_forget_takes_ones_own_last_line(bot):
     assert bot.say(".log hunter2", "alice") == ["no line has hunter2"]
 
 
+def test_forget_takes_the_line_that_was_said_just_before(bot):
+    told(bot, "an older line")
+    in_log(bot, "an older line")
+    for number in range(5):
+        bot.say(f"oops{number} is for another window", "bob")
+        assert bot.say(".forget", "bob") == ["forgotten: 1 line"]
+        assert bot.say(f".log oops{number}", "alice") == [f"no line has oops{number}"]
+    assert len(bot.say(".log older", "alice")) == 1
+
+
 def test_forget_refuses_the_lines_of_others_without_the_role(bot):
     told(bot, "what bob said", nick="bob")
     in_log(bot, "what bob said")

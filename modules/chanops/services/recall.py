@@ -1,6 +1,7 @@
 """What people ask the bot about the log: lines with words, who was seen, a line's address; and to forget lines."""
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from chanops.core.access import fold
@@ -29,8 +30,16 @@ class Found:
 class Recall:
     """Answers about what may be known where the question was asked: there itself, and in open channels."""
 
-    def __init__(self, reading: Reading, visibility: Visibility, search: Search, forgetting: Forgetting) -> None:
+    def __init__(
+        self,
+        reading: Reading,
+        visibility: Visibility,
+        search: Search,
+        forgetting: Forgetting,
+        settle: Callable[[], None] = lambda: None,
+    ) -> None:
         self.reading, self.visibility, self.search, self.forgetting = reading, visibility, search, forgetting
+        self.settle = settle  # what was said just before is to count
 
     def here(self, said: Message) -> Seen | None:
         """The channel in which something was said, all of which those who hear the answer may know."""
@@ -57,6 +66,7 @@ class Recall:
 
     def seen(self, nick: str, said: Message) -> Said | None:
         """The last that somebody did where that may be known."""
+        self.settle()
         found = (self.reading.seen(each.channel.id, nick) for each in self.places(said))
         lines = [line for line in found if line is not None and line.kind != FORGOTTEN]
         allowed = {each.channel.id: each.everything for each in self.places(said)}
@@ -68,6 +78,7 @@ class Recall:
 
     def last(self, said: Message, nick: str, but: str, own: str) -> Said | None:
         """The last line of somebody in a channel, or of anybody but the bot; not one that begins with `but`."""
+        self.settle()
         here = self.here(said)
         if here is None:
             return None
@@ -85,6 +96,7 @@ class Recall:
 
     def forget_own(self, count: int, said: Message, but: str) -> int:
         """Forget the last lines that an account said here; not those that begin with `but`."""
+        self.settle()
         here = self.here(said)
         if not said.channel or here is None:
             raise Problem("say it in the channel where the lines were said, or name a line by its number or address")

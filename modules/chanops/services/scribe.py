@@ -19,6 +19,7 @@ GATHER = 0.03  # seconds in which lines come together for one commit
 AT_ONCE = 1000
 MOST_WAITING = 100_000  # lines, some 100 MB at worst, while the database does not take any
 AGAIN, LAST_TIME = 1.0, 5.0  # seconds between two tries, and for the last of them when the bot leaves
+SOON = 2.0  # seconds
 REDACT = "redact"
 
 
@@ -31,7 +32,8 @@ class Scribe:
         self.on_kept: list[Callable[[list[Said]], None]] = []
         self.on_redact: Callable[[Message], None] = lambda _: None
         self.news, self.leaving = threading.Event(), threading.Event()
-        self.lost = self.written = 0
+        self.lost = self.written = self.taken = self.settled = 0
+        self.settling = threading.Condition()
         self.trouble = ""
         self.took: Callable[[float], None] = lambda _: None
         self.thread: threading.Thread | None = None
@@ -64,9 +66,18 @@ class Scribe:
         if len(self.waiting) >= MOST_WAITING:
             self.waiting.popleft()
             self.lost += 1
+            with self.settling:
+                self.settled += 1
+        self.taken += 1
         self.waiting.append(said)
         if not self.news.is_set():
             self.news.set()
+
+    def settle(self) -> None:
+        """Wait until all that was heard so far is written; not for long, where it cannot be."""
+        taken = self.taken
+        with self.settling:
+            self.settling.wait_for(lambda: self.settled >= taken, SOON)
 
     def health(self) -> str:
         """What is wrong with the log just now; "" where nothing is."""
@@ -85,6 +96,9 @@ class Scribe:
                 batch = [self.waiting.popleft() for _ in range(min(AT_ONCE, len(self.waiting)))]
                 if not self.write(batch):
                     return
+                with self.settling:
+                    self.settled += len(batch)
+                    self.settling.notify_all()
             if self.leaving.is_set():
                 self.news.set()
 
