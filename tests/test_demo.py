@@ -41,5 +41,8 @@ def read_until(terminal, wanted, within=20.0):
     seen, end = "", time.monotonic() + within
     while wanted not in seen:
         assert time.monotonic() < end, seen
-        seen += os.read(terminal, 4096).decode("utf-8", "replace")
+        try:
+            seen += os.read(terminal, 4096).decode("utf-8", "replace")
+        except OSError as error:  # nobody is there any more
+            raise AssertionError(seen) from error
     return seen

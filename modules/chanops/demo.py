@@ -1,12 +1,12 @@
 """The demo: a whole network and a cloud in one process, and somebody to talk to the bot there."""
 
 import secrets
-import socket
 import sys
 import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 from chanops import configuration
@@ -76,20 +76,38 @@ def stage() -> Iterator[Stage]:
         private_file(path.parent / KEY_FILE, private)
         furnish(cloud, ssh, public, path.parent)
         server = listening(lambda port: IrcServer(port=port, accounts=accounts), IRC_PORT)
-        write_configuration(path, server.address, bot_password, cloud, ssh.port)
-        app = App(configuration.read(path))
-        ready = threading.Event()
-        failed: list[BaseException] = []
-        thread = threading.Thread(target=lambda: run(app, ready, failed), name="bot")
-        thread.start()
         try:
-            if not ready.wait(WITHIN) or failed:
-                raise failed[0] if failed else Problem("the bot did not start in time")
-            yield Stage(server.address, app.pages.home, cloud.url)
+            with running(
+                path, partial(write_configuration, path, server.address, bot_password, cloud, ssh.port)
+            ) as app:
+                yield Stage(server.address, app.pages.home, cloud.url)
         finally:
-            app.stop()
-            thread.join(WITHIN)
             server.stop()
+
+
+@contextmanager
+def running(path: Path, configure: Callable[[int], None]) -> Iterator[App]:
+    """The bot, its pages on their usual port, or on any that is free."""
+    for web in (WEB_PORT, 0):
+        configure(web)
+        app, ready, failed = App(configuration.read(path)), threading.Event(), list[BaseException]()
+        thread = threading.Thread(target=run, args=(app, ready, failed), name="bot")
+        thread.start()
+        if ready.wait(WITHIN) and not failed:
+            break
+        leave(app, thread)
+    else:
+        raise failed[0] if failed else Problem("the bot did not start in time")
+    try:
+        yield app
+    finally:
+        leave(app, thread)
+
+
+def leave(app: App, thread: threading.Thread) -> None:
+    """Stop the bot, and wait for it."""
+    app.stop()
+    thread.join(WITHIN)
 
 
 def furnish(cloud: CloudServer, ssh: Ssh, public: PublicKey, folder: Path) -> None:
@@ -136,7 +154,9 @@ def private_file(path: Path, text: str) -> None:
     path.write_text(text)
 
 
-def write_configuration(path: Path, address: tuple[str, int], password: str, cloud: CloudServer, port: int) -> None:
+def write_configuration(
+    path: Path, address: tuple[str, int], password: str, cloud: CloudServer, port: int, web: int
+) -> None:
     """The demo's configuration, as a file like anybody's, so that .reload has something to read."""
     private_file(
         path,
@@ -152,7 +172,7 @@ sasl_password = {password}
 send_burst = 20
 send_interval = 0.2
 [web]
-listen = 127.0.0.1:{free_port(WEB_PORT)}
+listen = 127.0.0.1:{web}
 [feed]
 title = Links and jobs in {CHANNEL}
 [roles]
@@ -173,14 +193,3 @@ protect = stop-only
 """
         + (SSH.format(port=port) if cloud.ssh is not None else ""),
     )
-
-
-def free_port(wanted: int) -> int:
-    """The wanted port if it is free, else 0: any."""
-    with socket.socket() as sock:
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            sock.bind(("127.0.0.1", wanted))
-        except OSError:
-            return 0
-    return wanted
