@@ -10,8 +10,8 @@ from sqlalchemy import Connection, select
 from sqlalchemy.exc import DatabaseError
 
 from chanops.core.message import Message
+from chanops.core.text import storable
 from chanops.services.database import Database
-from chanops.services.replies import storable
 from chanops.services.tables import audit, moment, stamp
 
 BEGINNING = "0" * 64

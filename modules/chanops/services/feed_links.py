@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, func, or_, select
+from sqlalchemy import ColumnElement, Select, func, or_, select
 
 from chanops.core.access import fold
 from chanops.services.database import Database
 from chanops.services.feed_topics import tags_in
-from chanops.services.link_rows import Link, joined, link_of
+from chanops.services.link_rows import Link, joined, link_of, within
 from chanops.services.tables import lines, links
 from chanops.services.visibility import Seen
 
@@ -54,14 +54,6 @@ class LinksOf:
 def tags_of(link: Link) -> tuple[str, ...]:
     """The #tags of the title that somebody gave, or of what was said."""
     return tags_in(link.title or link.said.plain)
-
-
-def within(seen: Sequence[Seen]) -> ColumnElement[bool]:
-    """The links of these channels, as far as each may be seen."""
-    whole = [each.channel.id for each in seen if each.everything]
-    open_ = [each.channel.id for each in seen if not each.everything]
-    public = and_(lines.c.channel_id.in_(open_), links.c.public.is_(True), lines.c.public.is_(True))
-    return or_(lines.c.channel_id.in_(whole), public)
 
 
 def recent() -> ColumnElement[bool]:

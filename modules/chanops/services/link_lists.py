@@ -9,9 +9,9 @@ from sqlalchemy import ColumnElement, Select, and_, func, or_, select
 
 from chanops.core.access import fold
 from chanops.services.database import Database
-from chanops.services.feed_links import recent, tags_of, within
+from chanops.services.feed_links import recent, tags_of
 from chanops.services.line_rows import FORGOTTEN
-from chanops.services.link_rows import Link, joined, link_of
+from chanops.services.link_rows import Link, joined, link_of, within
 from chanops.services.reading import A_DAY, number_of
 from chanops.services.tables import lines, links, mentions
 from chanops.services.visibility import Seen

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, Connection, Select, bindparam, cast, func, select, update
+from sqlalchemy import BigInteger, ColumnElement, Connection, Select, and_, bindparam, cast, func, or_, select, update
 
 from chanops.core.message import Message
 from chanops.core.text import shorten
@@ -15,6 +15,7 @@ from chanops.services.database import insert_all
 from chanops.services.dialects import Each
 from chanops.services.line_rows import LINE_COLUMNS, Said, said_from
 from chanops.services.tables import channels, lines, links, mentions, moment, stamp
+from chanops.services.visibility import Seen
 
 INSERT, NOTE = links.insert(), mentions.insert()
 # A batch's values in one parameter: else each number of them would be a statement of its own, and SQLite's driver keeps
@@ -131,3 +132,11 @@ def joined() -> Select[Any]:
 def link_of(row: Sequence[Any]) -> Link:
     """A link from a row of the joined tables."""
     return Link(row[0], row[1], row[2], row[3], moment(row[4]), row[5], said_from(row[6:]))
+
+
+def within(seen: Sequence[Seen]) -> ColumnElement[bool]:
+    """The links of these channels, as far as each may be seen."""
+    whole = [each.channel.id for each in seen if each.everything]
+    open_ = [each.channel.id for each in seen if not each.everything]
+    public = and_(lines.c.channel_id.in_(open_), links.c.public.is_(True), lines.c.public.is_(True))
+    return or_(lines.c.channel_id.in_(whole), public)

@@ -9,10 +9,9 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, and_, func, not_, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Select, func, or_, select, update
 from sqlalchemy.exc import OperationalError
 
-from chanops.core.access import fold
 from chanops.core.address import parts
 from chanops.core.errors import Problem
 from chanops.core.logged import is_off
@@ -34,9 +33,12 @@ from chanops.services.link_rows import (
     places_in,
     recent_links,
     row_of,
+    within,
     write_all,
 )
-from chanops.services.tables import channels, forgotten, lines, links, stamp
+from chanops.services.reading import Reading
+from chanops.services.tables import forgotten, lines, links, stamp
+from chanops.services.visibility import Seen, Visibility
 
 MOST_WAITING = 100_000
 MOST_AT_ONCE = 250
@@ -58,6 +60,7 @@ class Links:
 
     def __init__(self, database: Database, history: History, settings: Callable[[], Settings]) -> None:
         self.database, self.history, self.settings = database, history, settings
+        self.visibility = Visibility(Reading(database), settings)
         self.waiting: deque[Posted] = deque(maxlen=MOST_WAITING)
         self.scheduled = threading.Lock()
         self.room = threading.Event()
@@ -175,8 +178,7 @@ class Links:
 
     def newest(self, words: str = "", most: int = 5, channel: tuple[str, str] | None = None) -> list[Link]:
         """The newest links whose title, address or line has all the words; those of other channels only if public."""
-        here = and_(channels.c.network == channel[0], channels.c.folded == fold(channel[1])) if channel else None
-        query = self.query(most, or_(self.visible(), here) if here is not None else self.visible())
+        query = self.query(most, self.visible(channel))
         for word in words.split():
             query = query.where(
                 or_(
@@ -206,15 +208,11 @@ class Links:
         """The channels whose links are not to be seen elsewhere."""
         return [name for name, channel in self.settings().channels.items() if not channel.open]
 
-    def visible(self) -> ColumnElement[bool]:
-        """The links that everybody may see: public when they were said, and public now."""
-        shown: list[ColumnElement[bool]] = [links.c.public.is_(True)]
-        sections = [(*place_of(name), channel.open) for name, channel in self.settings().channels.items()]
-        for network, channel, _ in (each for each in sections if not each[2]):
-            own = [name for name, its_channel, feed in sections if name and its_channel == channel and feed]
-            where = channels.c.network == network if network else channels.c.network.not_in(own)
-            shown.append(not_(and_(channels.c.folded == fold(channel), where)))
-        return and_(*shown)
+    def visible(self, here: tuple[str, str] | None = None) -> ColumnElement[bool]:
+        """The links that everybody may see: public when they were said, and public now; and all of one channel."""
+        seen = self.visibility.channels()
+        channel = self.visibility.reading.channel(*here) if here else None
+        return within([*seen, Seen(channel, True)] if channel is not None else seen)
 
     def query(self, most: int, where: ColumnElement[bool]) -> Select[Any]:
         return joined().where(where).order_by(links.c.id.desc()).limit(most)
@@ -230,9 +228,3 @@ def to_store(said: Message, address: str, title: str, public: bool) -> Posted:
     if found is None:
         raise Problem("a link begins with http:// or https://")
     return Posted(said, address, title, (found.key, public))
-
-
-def place_of(name: str) -> tuple[str, str]:
-    """The network, "" for any, and the channel that #CHANNEL or NETWORK/#CHANNEL means; a channel may have a slash."""
-    network, _, channel = ("", "", name) if name[0] in "#&!+" else name.partition("/")
-    return network, channel

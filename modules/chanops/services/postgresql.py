@@ -6,10 +6,11 @@ from contextlib import contextmanager
 from typing import Any
 from urllib.parse import quote, quote_plus
 
-from sqlalchemy import URL, Connection, Engine, Integer, Select, create_engine, make_url
+from sqlalchemy import URL, Connection, Engine, Integer, Select, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, DatabaseError, OperationalError
 
 from chanops.core.errors import Problem
+from chanops.core.text import storable
 from chanops.services.dialects import LOCKED, TooSlow, roll_back
 from chanops.services.migrating import migrate
 from chanops.services.migrations.lock import ALONE
@@ -50,6 +51,7 @@ class Postgresql:
             raise Problem(f"{self.shown}: PostgreSQL needs psycopg: pip install 'chanops[postgresql]'") from None
         # A number in a query is as wide as it is: one may ask for job 10_000_000_000, which an INTEGER cannot be.
         made.dialect.colspecs = {**made.dialect.colspecs, Integer: Integer}
+        take_any_text(made)
         return made
 
     def open(self) -> Engine:
@@ -164,6 +166,15 @@ class PostgresqlWatch:
 
     def close(self) -> None:
         """Nothing is held."""
+
+
+def take_any_text(engine: Engine) -> None:
+    """Have a text that PostgreSQL would refuse go in without what it refuses: else its whole transaction would fail."""
+    driver: Any = engine.dialect.dbapi
+    usual = driver.types.string.StrDumperUnknown
+    dump = {"dump": lambda self, text: usual.dump(self, storable(text))}
+    own = type("AnyText", (usual,), dump)
+    event.listen(engine, "connect", lambda connection, _: connection.adapters.register_dumper(str, own))
 
 
 def address(url: str) -> URL:

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import Connection, delete, select
 
+from chanops.core.text import storable
 from chanops.services.database import Database
 from chanops.services.tables import moment, replies, stamp
 
@@ -49,8 +50,3 @@ class Replies:
         with self.database.read() as connection:
             row = connection.execute(query).mappings().first()
         return Reply(moment(row["at"]), row["asked"], row["text"]) if row else None
-
-
-def storable(text: str) -> str:
-    """The text without halves of characters, such as come from file names that are not UTF-8, and without NULs."""
-    return text.encode("utf-8", "replace").decode().replace("\0", "\N{REPLACEMENT CHARACTER}")

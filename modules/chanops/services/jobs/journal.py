@@ -12,12 +12,12 @@ from chanops.core.access import fold
 from chanops.core.errors import Problem, Refused
 from chanops.core.message import Message
 from chanops.core.plan import Plan
+from chanops.core.text import storable
 from chanops.services.audit import Audit, person
 from chanops.services.database import Database, insert_all
 from chanops.services.history import History
 from chanops.services.jobs.locking import lock
 from chanops.services.jobs.rows import FINISHED, UNDER_WAY, Claim, Fenced, Is, Job, Step, job_of, jobs_by, steps_of
-from chanops.services.replies import storable
 from chanops.services.tables import jobs, locks, output, runners, stamp, steps, units
 
 T = TypeVar("T")

@@ -3,26 +3,36 @@
 import sqlalchemy as sa
 from alembic import op
 
+from chanops.services.search import language, terms_of_rows
+
 revision = "004"
 down_revision = "003"
 BIG = sa.BigInteger().with_variant(sa.Integer, "sqlite")
 KNOWN = sa.text("msgid IS NOT NULL")
 AHEAD = sa.text("id * 125 > (at - 567990000000) * 2")
+SPOKEN = "kind IN ('message', 'action', 'notice')"
+AT_ONCE = 1000
 
 
 def upgrade() -> None:
     """Lines keep their numbers."""
     made()
+    channel, nick = folded("channel"), folded("nick")
     op.execute(
-        "INSERT INTO channels (network, name, folded)"
-        " SELECT network, max(channel), lower(channel) FROM lines GROUP BY network, lower(channel) ORDER BY min(id)"
+        "INSERT INTO channels (network, name, folded)"  # noqa: S608  constants only
+        f" SELECT network, max(channel), {channel} FROM lines GROUP BY network, {channel} ORDER BY min(id)"
     )
     op.drop_index("lines_by_msgid", "lines")
     op.add_column("lines", sa.Column("channel_id", sa.Integer, nullable=False, server_default="0"))
     op.add_column("lines", sa.Column("public", sa.Boolean, nullable=False, server_default=sa.false()))
     op.execute(
         "UPDATE lines SET channel_id = (SELECT id FROM channels"
-        " WHERE channels.network = lines.network AND channels.folded = lower(lines.channel))"
+        f" WHERE channels.network = lines.network AND channels.folded = {folded('lines.channel')})"
+    )
+    # One channel, but two spellings of it, so far.
+    op.execute(
+        "UPDATE lines SET msgid = NULL WHERE msgid IS NOT NULL AND id NOT IN"
+        " (SELECT min(id) FROM lines WHERE msgid IS NOT NULL GROUP BY channel_id, msgid)"
     )
     # Of these lines only those of links were kept, and whoever could see the link could see its line.
     op.execute("UPDATE lines SET public = TRUE WHERE id IN (SELECT line FROM links WHERE public)")
@@ -44,9 +54,31 @@ def upgrade() -> None:
     op.add_column("links", sa.Column("fetched", sa.Text, nullable=False, server_default=sa.text("''")))
     op.execute(
         "INSERT INTO days (channel_id, day, public, spoken, events, version)"
-        " SELECT channel_id, at / 86400000, public, count(*), 0, 1 FROM lines"
-        " GROUP BY channel_id, at / 86400000, public"
+        f" SELECT channel_id, at / 86400000, public, sum(CASE WHEN {SPOKEN} THEN 1 ELSE 0 END),"
+        f" sum(CASE WHEN {SPOKEN} THEN 0 ELSE 1 END), 1 FROM lines GROUP BY channel_id, at / 86400000, public"
     )
+    op.execute(
+        "INSERT INTO seen (channel_id, nick, line)"  # noqa: S608  constants only
+        f" SELECT channel_id, {nick}, max(id) FROM lines GROUP BY channel_id, {nick}"
+    )
+    index()
+
+
+def folded(column: str) -> str:
+    """A name as it is compared: only A to Z are folded, as SQLite's lower does."""
+    return f"lower({column})" if op.get_bind().dialect.name == "sqlite" else f'lower({column} COLLATE "C")'
+
+
+def index() -> None:
+    """What lines are found by; taking them out again relies on it."""
+    connection = op.get_bind()
+    query = sa.text(
+        "SELECT id, channel_id, nick, kind, text, public FROM lines WHERE id > :last ORDER BY id LIMIT :most"
+    )
+    last = -1
+    while rows := connection.execute(query, {"last": last, "most": AT_ONCE}).mappings().all():
+        last = rows[-1]["id"]
+        language(connection).index(connection, terms_of_rows(rows))
 
 
 def made() -> None:
