@@ -649,3 +649,27 @@ def test_no_request_makes_an_error_of_ours_or_stops_the_others(request_, served,
     assert b"wrong.invalid" not in answer
     assert served.ask("/feed.rss").status == 200
     assert [record for record in caplog.records if record.exc_info] == []
+
+
+@pytest.mark.parametrize("path", ["/", "/links", "/search?q=look", "/log/net/%23ops/", "/enter"])
+def test_a_page_that_a_reader_has_is_not_sent_again(served, path):
+    first = served.ask(path)
+    assert (first.status, first.headers["content-type"]) == (200, HTML)
+    if "no-store" in first.headers["cache-control"]:
+        assert "etag" not in first.headers
+        return
+    again = served.ask(path, if_none_match=f'"other", W/{first.headers["etag"]}')
+    assert (again.status, again.body) == (304, b"")
+    assert {name: again.headers[name] for name in ("etag", "content-security-policy", "x-content-type-options")} == {
+        name: first.headers[name] for name in ("etag", "content-security-policy", "x-content-type-options")
+    }
+    assert served.ask(path, if_none_match='"other"').body == first.body
+    assert served.ask(path, "HEAD").headers["etag"] == first.headers["etag"]
+
+
+def test_a_page_that_has_changed_is_sent_again(served):
+    first = served.ask("/links")
+    served.add(title="Something new")
+    again = served.ask("/links", if_none_match=first.headers["etag"])
+    assert again.status == 200
+    assert b"Something new" in again.body

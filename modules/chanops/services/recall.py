@@ -65,8 +65,9 @@ class Recall:
         return Found(lines[:most], len(lines) > most or bool(found.more))
 
     def seen(self, nick: str, said: Message) -> Said | None:
-        """The last that somebody did where that may be known."""
-        self.settle()
+        """The last that somebody did where that may be known; of whoever asks, before that."""
+        if fold(nick) != fold(said.nick):
+            self.settle()
         found = (self.reading.seen(each.channel.id, nick) for each in self.places(said))
         lines = [line for line in found if line is not None and line.kind != FORGOTTEN]
         allowed = {each.channel.id: each.everything for each in self.places(said)}

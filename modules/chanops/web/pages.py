@@ -35,6 +35,7 @@ from chanops.web.log_pages import Log, LogPages
 from chanops.web.machine_pages import MachinePages
 from chanops.web.missed_pages import MissedPages
 from chanops.web.search_pages import SearchPages
+from chanops.web.tags import with_tags
 
 __all__ = ["Feed", "Gauges", "Hub", "PublicJobs", "Shown", "Site"]
 
@@ -93,7 +94,7 @@ class Site:
         app.state.access = self.access
         # Else /feed.rss/ would lead to /feed.rss at whatever host the request named.
         app.router.redirect_slashes = False
-        return with_headers(self.metrics.counting(with_host_check(app, self.shown.settings)))
+        return with_headers(self.metrics.counting(with_host_check(with_tags(app), self.shown.settings)))
 
     def kept(self, new: Sequence[Said]) -> None:
         """Lines that were just written; from any thread."""
