@@ -20,7 +20,7 @@ DEADLINE = 15
 CONFIGURATION = """\
 [network:test]
 host = irc.example.net
-channels = #ops #cabal
+channels = #ops #cabal #unlogged
 [channel:#cabal]
 feed = no
 [roles]
