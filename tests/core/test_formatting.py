@@ -14,6 +14,7 @@ from chanops.core.palette import COLOURS, DARK, HUES, LIGHT, READABLE, contrast,
 from chanops.core.text import plain
 
 STATIC = Path(chanops.web.__file__).parent / "static"
+RULES = (STATIC / "style.css").read_text() + sheet()
 WITH_CODES = st.text("\x02\x03\x04\x0f\x11\x16\x1d\x1e\x1f" + "0123456789,abcdefé٣\t")
 
 
@@ -53,10 +54,9 @@ def test_the_pieces_together_are_what_is_left_without_formatting(text):
 
 @given(WITH_CODES)
 def test_classes_come_from_the_style_sheet_alone(text):
-    rules = (STATIC / "style.css").read_text() + sheet()
     for span in spans(text):
         for name in classes_of(span.look).split():
-            assert f".{name} " in rules
+            assert f".{name} " in RULES
 
 
 def test_a_text_without_codes_is_one_span():
