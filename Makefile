@@ -5,8 +5,8 @@ BIN := $(VENV)/bin
 BENCH_SSH := build/bench-ssh
 PEERS := asyncssh ssh2-python parallel-ssh fabric ansible-core
 APT := ngircd inspircd atheme-services openssl chromium openssh-server openssh-client slowhttptest newsboat sfeed rss2email postgresql
-# What is kept there as well; the rest of the tests has no database, or looks into SQLite's file.
-ON_POSTGRESQL := tests/services tests/web tests/plugins
+# Where it makes a difference; of these only the tests that have a database are chosen then.
+ON_POSTGRESQL := tests/services tests/web tests/plugins tests/phenny tests/test_cli_logs.py tests/test_cli_tokens.py
 
 .PHONY: demo test lint bench bench-jobs bench-log bench-ssh crash servers clean
 

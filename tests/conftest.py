@@ -17,6 +17,19 @@ def pytest_addoption(parser):
     parser.addoption("--database", choices=("sqlite", "postgresql"), default="sqlite", help="where tests keep things")
 
 
+def pytest_collection_modifyitems(config, items):
+    """On PostgreSQL, only what it can make a difference to: all else was the same before."""
+    if config.getoption("database") == "sqlite":
+        return
+    chosen, others = [], []
+    for item in items:
+        uses = getattr(item, "fixturenames", ())
+        same = "new_database_url" not in uses or not {"sqlite_only", "browser"}.isdisjoint(uses)
+        (others if same else chosen).append(item)
+    config.hook.pytest_deselected(items=others)
+    items[:] = chosen
+
+
 @pytest.fixture(scope="session")
 def new_database_url(request):
     if request.config.getoption("database") == "sqlite":
@@ -30,7 +43,7 @@ def database_url(request, new_database_url):
     server = request.getfixturevalue("postgresql") if url else None
     yield url
     if server is not None:
-        server.drop(url)
+        server.give_back(url)
 
 
 @pytest.fixture

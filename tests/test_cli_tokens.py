@@ -24,11 +24,11 @@ url = https://ops.example/bot
 
 
 @pytest.fixture
-def config(tmp_path, empty_database):
+def config(tmp_path, empty_database, database_url):
     private_copy(empty_database, tmp_path / "data")
     path = tmp_path / "config.ini"
     path.touch(mode=0o600)
-    path.write_text(CONFIGURATION)
+    path.write_text(CONFIGURATION + (f"[database]\nurl = {database_url}\n" if database_url else ""))
     return path
 
 
@@ -45,9 +45,9 @@ def token(config, capsys):
 
 
 @pytest.fixture
-def access(config):
+def access(config, database_url):
     """As a bot that runs has it."""
-    database = Database(config.parent / "data" / DATABASE)
+    database = Database(config.parent / "data" / DATABASE, database_url)
     database.start()
     yield Access(database)
     database.stop()

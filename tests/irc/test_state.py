@@ -306,6 +306,12 @@ def test_a_message_that_was_heard_before_is_played_back():
     assert heard(state, ":a!b@c PRIVMSG #ops :hi").replayed is False
 
 
+def test_a_message_s_id_is_no_longer_than_a_database_s_index_holds():
+    said, gone = (heard(knowing(), f"@msgid={'m' * 8000} :a!b@c {what} #ops :x") for what in ("PRIVMSG", "TOPIC"))
+    redacted = heard(knowing(), f":a!b@c REDACT #ops {'m' * 8000} :x")
+    assert said.msgid == gone.msgid == redacted.msgid == "m" * 600
+
+
 def test_only_so_many_message_ids_are_remembered():
     state = knowing()
     ids = [f"@msgid={number} :a!b@c PRIVMSG #ops :hi" for number in range(REMEMBERED + 10)]

@@ -1,5 +1,6 @@
 """Links: each once a day, with the line it was said in, for those who may see it."""
 
+import random
 import threading
 import time
 from datetime import UTC, datetime, timedelta
@@ -152,6 +153,20 @@ def test_an_old_line_that_is_played_back_again_and_again_adds_nothing(kept):
         kept.mention(READ, monday._replace(replayed=True))
         kept.mention(READ, wednesday._replace(replayed=True))
     assert (kept.count("links"), kept.count("mentions"), kept.count("lines")) == (2, 0, 2)
+
+
+@pytest.mark.parametrize(
+    "rest",
+    ["a\0b", "".join(random.Random(1).choices("abcdefghijklmnopqrstuvwxyz0123456789", k=8000))],
+    ids=["NUL", "long"],
+)
+def test_any_address_is_one_link_however_often_and_another_with_a_different_end(rest, kept):
+    address = f"http://example.org/{rest}"
+    assert [kept.links.add(each, "", line("one")).new for each in (address, address, address + "x")] == [
+        True,
+        False,
+        True,
+    ]
 
 
 @pytest.mark.parametrize(

@@ -8,11 +8,15 @@ import sys
 import time
 from contextlib import closing
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
 from chanops.core.message import Message
 from chanops.core.sections import ChannelSettings, Settings
+from chanops.services import scribe as scribing
+from chanops.services import writing as writing_to
+from chanops.services.database import Database
 from chanops.services.history import History
 from chanops.services.reading import Reading
 from chanops.services.scribe import Scribe
@@ -104,6 +108,52 @@ def test_a_locked_database_is_said_once_and_the_lines_wait_for_it(writing, caplo
     assert writing.texts() == [str(number) for number in range(20)]
     until(lambda: not writing.scribe.health())
     assert caplog.text.count("cannot be written") == caplog.text.count("is written again") == 1
+
+
+@pytest.mark.parametrize("how", ["restarted", "killed"])
+def test_while_the_server_is_gone_this_is_said_once_and_nothing_is_lost_or_written_twice(
+    how, fresh_postgresql, caplog, monkeypatch
+):
+    monkeypatch.setattr(writing_to, "LOCKED", 300)
+    monkeypatch.setattr(scribing, "MOST_WAITING", 500)
+    database = Database(Path("/nonexistent/chanops.db"), fresh_postgresql.migrated())
+    database.start()
+    writing = Writing(database, Settings())
+    try:
+        for number in range(200):
+            writing.scribe.hear(said(str(number)))
+        until(lambda: len(writing.told) == 200)
+        fresh_postgresql.execute("CHECKPOINT")  # a server that is killed may lose what was committed just before
+        if how == "restarted":
+            fresh_postgresql.stop()
+        else:
+            fresh_postgresql.daemon.kill()
+        for number in range(200, 300):
+            writing.scribe.hear(said(str(number)))
+        until(writing.scribe.health, within=40)
+        for number in range(300, 400):
+            writing.scribe.hear(said(str(number)))
+        fresh_postgresql.start()
+        until(lambda: len(writing.told) == 400, within=60)
+        assert [line.text for line in writing.told] == writing.texts() == [str(number) for number in range(400)]
+        until(lambda: not writing.scribe.health())
+        assert caplog.text.count("cannot be written") == caplog.text.count("is written again") == 1
+        assert writing.scribe.lost == 0
+    finally:
+        writing.scribe.stop()
+        database.stop()
+
+
+@pytest.mark.parametrize(
+    "text", ["NUL \0 here", "word" * 20_000, "\U0010ffff \ufffe", "\x02\x03\x04", "' \\ :1 %s %(a)s {}"]
+)
+def test_any_text_is_written_and_costs_its_neighbours_nothing(text, writing):
+    for each in ("before", text, "after"):
+        writing.scribe.hear(said(each, msgid=each[:9] * 2))
+    until(lambda: len(writing.told) == 3)
+    first, odd, last = writing.texts()
+    assert (first, last) == ("before", "after")
+    assert odd.replace("\ufffd", "\0") == text
 
 
 LOAD = """

@@ -314,11 +314,17 @@ def test_a_search_that_looked_at_much_says_where_to_go_on(log, monkeypatch):
     assert log.find("exact:Rare", before=found.more) == [numbers[0]]
 
 
-def test_a_search_that_takes_too_long_is_ended(log, sqlite_only, monkeypatch):
-    monkeypatch.setattr(searching, "WITHIN", -1.0)
+def test_a_search_of_many_looks_that_takes_too_long_is_ended_with_what_to_do(log, monkeypatch):
+    monkeypatch.setattr(searching, "FIRST_LOOK", 1)
+    monkeypatch.setattr(searching, "LATER_LOOKS", 1)
+    monkeypatch.setattr(searching, "MOST_LOOKED_AT", 1 << 62)
+    monkeypatch.setattr(searching, "WITHIN", 0.02)
     log.add(*(log.row("deploy") for _ in range(3000)))
-    with pytest.raises(TooSlow):
-        log.find("deploy", most=1000)
+    with pytest.raises(TooSlow, match="ask for less"):
+        log.find("exact:Deploy")
+    assert log.database.engine.pool.checkedout() == 1, "only the writer keeps one"
+    monkeypatch.undo()
+    assert len(log.find("deploy", most=1000)) == 1000
 
 
 def test_the_index_stays_whole(log, sqlite_only):

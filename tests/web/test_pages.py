@@ -20,7 +20,7 @@ from starlette.requests import Request
 from chanops.core.confirm import Confirmations
 from chanops.core.message import Message
 from chanops.core.sections import ChannelSettings, FeedSettings, Settings
-from chanops.core.text import visible
+from chanops.core.text import storable, visible
 from chanops.fleet import Fleet
 from chanops.services.database import Database
 from chanops.services.feed import Feed, Rendered
@@ -521,7 +521,9 @@ def test_there_are_fifty_payloads():
 
 
 @pytest.mark.parametrize("payload", PAYLOADS)
-def test_what_is_said_makes_no_element_and_no_attribute(payload, served):
+def test_what_is_said_makes_no_element_and_no_attribute(payload, served, new_database_url):
+    if new_database_url is not str:
+        payload = storable(payload)  # PostgreSQL holds no NUL
     address = f"https://example.org/{next(COUNT)}/{payload}"
     number = served.add(
         address, f"t{payload}", nick=f"n{payload}", text=payload, raw=f"{payload} ://", channel=f"#{payload}"

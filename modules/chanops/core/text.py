@@ -33,6 +33,11 @@ def xml_safe(text: str) -> str:
     return NOT_XML.sub("\ufffd", plain(text))
 
 
+def storable(text: str) -> str:
+    """The text without halves of characters, such as come from file names that are not UTF-8, and without NULs."""
+    return text.encode("utf-8", "replace").decode().replace("\0", "\N{REPLACEMENT CHARACTER}")
+
+
 def visible(text: str) -> str:
     """The text on one line, every unseen character shown as its number."""
     return UNSEEN.sub(lambda found: f"\\u{ord(found[0]):04x}", text)

@@ -18,6 +18,7 @@ FRESH = 30.0  # seconds by which a server-time may differ from our clock
 SETTLING = 10.0  # seconds after joining, where no time and no batch tell old lines from new
 TELLING = {"server-time", "batch"}  # a time alone is not enough: what is played back may be fresh
 REMEMBERED = 4096
+LONGEST_ID = 600  # of the letters of a message's id: an index of PostgreSQL's holds 2700 bytes
 EVENTS = {"PRIVMSG": "message", "NOTICE": "notice"}
 SPOKEN = ("PRIVMSG", "NOTICE")
 OURS = ("message", "action", "start", "time")
@@ -158,7 +159,7 @@ class State:
         # In the order of its fields, since naming them costs as much again.
         return Message(
             self.network, event, nick, account, channel, plain(text), at, raw, user, host, command, line.middle,
-            tags.get("msgid", ""), "bot" in tags, replayed, (), mine,
+            tags.get("msgid", "")[:LONGEST_ID], "bot" in tags, replayed, (), mine,
         )  # fmt: skip
 
     def happened(self, line: Line, clock: datetime) -> Message | None:
@@ -179,7 +180,7 @@ class State:
         channels = self.moved(line, channel, nick, mine) if live or "batch" not in tags else ()
         return Message(
             self.network, event_name(command), nick, account, channel, plain(raw), at, raw, user, host, command,
-            params, msgid, "bot" in tags, replayed, channels,
+            params, msgid[:LONGEST_ID], "bot" in tags, replayed, channels,
         )  # fmt: skip
 
     def moved(self, line: Line, channel: str, nick: str, mine: bool) -> tuple[str, ...]:

@@ -32,6 +32,7 @@ class Database:
         self.path = path
         self.store: Store = Postgresql(url) if url else Sqlite(path)
         self.writer = Writer(self.store)
+        self.stopped = False
         self.engine: Engine
 
     def start(self) -> None:
@@ -42,6 +43,7 @@ class Database:
     def stop(self) -> None:
         """Write what waits, and close."""
         self.writer.stop()
+        self.stopped = True
         self.engine.dispose()
 
     def write(self, work: Callable[[Connection], T], durable: bool = False) -> "Future[T]":
@@ -72,11 +74,15 @@ class Database:
     def read(self, within: float | None = None) -> Iterator[Connection]:
         """A connection to read with. Raises TooSlow where that takes longer than so many seconds."""
         with self.engine.connect() as connection:
-            if within is None:
-                yield connection
-            else:
-                with self.store.limited(connection, within):
+            try:
+                if within is None:
                     yield connection
+                else:
+                    with self.store.limited(connection, within):
+                        yield connection
+            finally:
+                if self.stopped and not connection.invalidated:
+                    connection.detach()  # else whoever still reads then would leave it open
 
     def waiting(self) -> int:
         """How many writes wait for the writer."""

@@ -1,5 +1,6 @@
 """The links that people post, each with the line it was said in."""
 
+import hashlib
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -17,7 +18,7 @@ from chanops.core.errors import Problem
 from chanops.core.logged import is_off
 from chanops.core.message import Message
 from chanops.core.sections import Settings
-from chanops.core.text import plain, shorten
+from chanops.core.text import plain, shorten, storable
 from chanops.services.database import Database
 from chanops.services.history import History
 from chanops.services.line_rows import touch_day
@@ -43,6 +44,7 @@ from chanops.services.visibility import Seen, Visibility
 MOST_WAITING = 100_000
 MOST_AT_ONCE = 250
 SLOWER = 300
+LONGEST_KEY = 600  # letters
 FORGOTTEN = select(func.count(forgotten.c.line))
 PAUSE = 0.5  # seconds that one mention waits at most for the writer to catch up
 
@@ -227,4 +229,10 @@ def to_store(said: Message, address: str, title: str, public: bool) -> Posted:
     found = parts(address)
     if found is None:
         raise Problem("a link begins with http:// or https://")
-    return Posted(said, address, title, (found.key, public))
+    return Posted(said, address, title, (key_to_store(found.key), public))
+
+
+def key_to_store(key: str) -> str:
+    """By what an address is found again: an index of PostgreSQL's holds 2700 bytes."""
+    key = storable(key)
+    return key if len(key) <= LONGEST_KEY else hashlib.sha256(key.encode()).hexdigest()

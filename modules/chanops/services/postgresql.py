@@ -1,6 +1,8 @@
 """PostgreSQL, by psycopg: for teams that have a server already."""
 
+import math
 import re
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -135,8 +137,10 @@ class Postgresql:
 
     @contextmanager
     def limited(self, connection: Connection, within: float) -> Iterator[None]:
-        """Have the server end each statement that takes longer."""
-        connection.exec_driver_sql(f"BEGIN READ ONLY; SET LOCAL statement_timeout = {max(1, round(within * 1000))}")
+        """Have the server end the statement that is under way then; it knows of no limit for several."""
+        limit = Limit(within)
+        connection.exec_driver_sql("BEGIN READ ONLY")
+        event.listen(connection, "before_cursor_execute", limit.tell)
         try:
             yield
         except OperationalError as error:
@@ -144,11 +148,28 @@ class Postgresql:
                 raise TooSlow(within) from None
             raise
         finally:
+            event.remove(connection, "before_cursor_execute", limit.tell)
             roll_back(connection)
 
     def watch(self, engine: Engine) -> "PostgresqlWatch":
         """Begin to watch."""
         return PostgresqlWatch(engine)
+
+
+class Limit:
+    """The time that is left for statements; it is told to the server again where some of it is gone."""
+
+    def __init__(self, within: float) -> None:
+        self.within, self.end, self.told = within, time.monotonic() + within, math.inf
+
+    def tell(self, _: Connection, cursor: Any, *__: object) -> None:
+        """Before each statement. Raises TooSlow."""
+        left = self.end - time.monotonic()
+        if left <= 0:
+            raise TooSlow(self.within)
+        if self.told - left > self.within / 10:
+            cursor.connection.execute(f"SET LOCAL statement_timeout = {max(1, round(left * 1000))}")
+            self.told = left
 
 
 class PostgresqlWatch:

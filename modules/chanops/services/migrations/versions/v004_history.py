@@ -26,7 +26,7 @@ def upgrade() -> None:
     op.add_column("lines", sa.Column("channel_id", sa.Integer, nullable=False, server_default="0"))
     op.add_column("lines", sa.Column("public", sa.Boolean, nullable=False, server_default=sa.false()))
     op.execute(
-        "UPDATE lines SET channel_id = (SELECT id FROM channels"
+        "UPDATE lines SET channel_id = (SELECT id FROM channels"  # noqa: S608  constants only
         f" WHERE channels.network = lines.network AND channels.folded = {folded('lines.channel')})"
     )
     # One channel, but two spellings of it, so far.
@@ -53,7 +53,7 @@ def upgrade() -> None:
     op.create_index("lines_ahead", "lines", ["at", "id"], sqlite_where=AHEAD, postgresql_where=AHEAD)
     op.add_column("links", sa.Column("fetched", sa.Text, nullable=False, server_default=sa.text("''")))
     op.execute(
-        "INSERT INTO days (channel_id, day, public, spoken, events, version)"
+        "INSERT INTO days (channel_id, day, public, spoken, events, version)"  # noqa: S608  constants only
         f" SELECT channel_id, at / 86400000, public, sum(CASE WHEN {SPOKEN} THEN 1 ELSE 0 END),"
         f" sum(CASE WHEN {SPOKEN} THEN 0 ELSE 1 END), 1 FROM lines GROUP BY channel_id, at / 86400000, public"
     )
@@ -78,7 +78,7 @@ def index() -> None:
     last = -1
     while rows := connection.execute(query, {"last": last, "most": AT_ONCE}).mappings().all():
         last = rows[-1]["id"]
-        language(connection).index(connection, terms_of_rows(rows))
+        language(connection).index(connection, terms_of_rows([dict(row) for row in rows]))
 
 
 def made() -> None:
