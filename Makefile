@@ -6,6 +6,8 @@ BENCH_SSH := build/bench-ssh
 PEERS := asyncssh ssh2-python parallel-ssh fabric ansible-core
 APT := ngircd inspircd atheme-services openssl chromium openssh-server openssh-client slowhttptest newsboat sfeed rss2email postgresql
 # Where it makes a difference; of these only the tests that have a database are chosen then.
+# Three for two cores: much of the time they wait for servers.
+PYTEST := $(BIN)/python -m pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder
 ON_POSTGRESQL := tests/services tests/web tests/plugins tests/phenny tests/test_cli_logs.py tests/test_cli_tokens.py
 
 .PHONY: demo test lint bench bench-jobs bench-log bench-ssh crash servers clean
@@ -14,8 +16,8 @@ demo: $(VENV)/ready-to-run
 	@$(BIN)/chanops demo
 
 test: $(VENV)/ready-to-test servers
-	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile $(ARGS)
-	$(if $(ARGS),,$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --database postgresql $(ON_POSTGRESQL))
+	$(PYTEST) $(ARGS)
+	$(if $(ARGS),,$(PYTEST) --database postgresql $(ON_POSTGRESQL))
 
 lint: $(VENV)/ready-to-test
 	$(BIN)/ruff check .

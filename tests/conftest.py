@@ -11,6 +11,19 @@ import pytest
 # Behind all others: the folder irc beside this file must not hide the library of that name.
 sys.path.append(str(Path(__file__).parent))
 pytest_plugins = ["servers", "sshd", "pgserver", "chanops.testing"]
+LONG = tuple(
+    f"tests/{each}"
+    for each in (
+        "crash/",
+        "whole/",
+        "test_packaging",
+        "test_demo",
+        "test_docs",
+        "web/test_slow",
+        "web/test_accessible",
+        "irc/test_client",
+    )
+)
 
 
 def pytest_addoption(parser):
@@ -18,7 +31,8 @@ def pytest_addoption(parser):
 
 
 def pytest_collection_modifyitems(config, items):
-    """On PostgreSQL, only what it can make a difference to: all else was the same before."""
+    """What takes long comes first, so that no process is left alone with it; on PostgreSQL, only what it is about."""
+    items.sort(key=lambda item: not item.nodeid.startswith(LONG))
     if config.getoption("database") == "sqlite":
         return
     chosen, others = [], []

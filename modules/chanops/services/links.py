@@ -79,7 +79,7 @@ class Links:
             raise Problem("there is a secret in that address: whoever has the link would have it; it is not kept")
         named = self.history.mask(shorten(plain(title).strip(), LONGEST_TITLE))
         posted = to_store(said, address, named, channel.open)
-        kept = self.database.wait(lambda connection: self.store_one(connection, posted))
+        kept = self.database.wait(lambda connection: self.store_one(connection, posted), durable=True)
         self.on_kept(kept.link.id, posted, kept.new)
         return kept
 

@@ -5,6 +5,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
+from functools import partial
 
 from sqlalchemy.exc import DatabaseError, IntegrityError
 
@@ -108,8 +109,8 @@ class Scribe:
         while True:
             began = time.monotonic()
             try:
-                done = self.database.write(lambda c, careful=careful: self.history.keep_new(c, messages, careful))  # type: ignore[misc]
-                batch: Batch = Database.stored(done)
+                work = partial(self.history.keep_new, messages=messages, careful=careful)
+                batch: Batch = self.database.wait(work, durable=True)
             except NotStored as error:
                 if isinstance(error.__cause__, IntegrityError) and not careful:
                     careful = True  # one of them is there already
