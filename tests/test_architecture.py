@@ -87,6 +87,7 @@ BROAD_EXCEPTS = {
     "irc.reactor": 1,  # around a turn of the loop that all networks share
     "services.jobs.engine": 2,  # around what is done with one machine, and around the foreman, who must not die
     "ssh.watchdog": 1,  # around one thing of many that are watched
+    "services.scribe": 2,  # around lines that can never be written, and around those who show new ones
     "services.writing": 1,  # a task's error belongs to whoever waits for it
     "publishing": 1,  # a bot without pages is better than none
     "demo": 1,  # the bot's thread hands its error to the one that waits

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable
+from concurrent.futures import Future
 from datetime import datetime
 from functools import partial
 
@@ -39,6 +40,7 @@ class Archive:
         say: Callable[[str, str, str], bool],
         background: Callable[[Callable[[], None]], None],
         pages: Callable[[], Pages],
+        present: Callable[[str, str, str], bool],
     ) -> None:
         self.settings, self.say = settings, say
         self.search = Search(database)
@@ -46,14 +48,18 @@ class Archive:
         self.scribe = Scribe(database, self.history)
         self.reading = Reading(database)
         self.visibility = Visibility(self.reading, settings)
-        self.forgetting = Forgetting(database, self.reading, self.search, self.search.purge)
+        self.forgetting = Forgetting(
+            database, self.reading, self.search, self.search.purge, lambda network: settings().nick(network)
+        )
+        self.scrub = self.forgetting.scrub
         self.scribe.on_redact = lambda said: background(partial(self.forgetting.redacted, said))
         self.links = Links(database, self.history, settings)
         self.links.on_kept = self.link_kept
+        self.forgetting.is_open = self.links.may_see
         self.titles = Titles(self.rules, lambda: settings().titles.fetch)
         self.recall = Recall(self.reading, self.visibility, self.search, self.forgetting, self.scribe.settle)
-        self.missed = Missed(self.reading, self.search, settings, pages, Signer(database.path.parent))
-        self.retention = Retention(database, self.search, settings, self.forgetting.scrub)
+        self.missed = Missed(self.reading, self.search, settings, pages, Signer(database.path.parent), present)
+        self.retention = Retention(database, self.search, settings, self.scrub.run, self.scrub.due)
 
     def rules(self) -> Rules:
         """What may be asked for titles."""
@@ -69,12 +75,14 @@ class Archive:
         """Write what waits."""
         self.titles.stop()
         self.scribe.stop()
+        self.links.stop()
 
     def keep_house(self, now: datetime) -> None:
-        """Remove what is older than it may be."""
+        """Remove what is older than it may be, and what still has to leave the file."""
         removed = self.retention.run(now)
         if removed:
             log.info("%d lines were older than they may be, and are removed", removed)
+        self.scrub.look_after()
 
     def link_kept(self, number: int, posted: Posted, new: bool) -> None:
         """A link was stored: see what its page calls itself, if nobody said it."""
@@ -89,6 +97,11 @@ class Archive:
         """Keep a page's title, and say it where that is wanted."""
         if found is None or not found.title:
             return
-        self.links.titled(number, found.title)
+        done = self.links.titled(number, posted.address, found.title, posted.line)
         if self.to_say(posted.said):
-            self.say(posted.said.network, posted.said.channel, f"\u21b3 {shorten(found.title, SHOWN)}")
+            done.add_done_callback(partial(self.say_title, posted.said, found.title))
+
+    def say_title(self, said: Message, title: str, done: "Future[bool]") -> None:
+        """Say a page's title, unless the link or its line is gone by now."""
+        if done.exception() is None and done.result():
+            self.say(said.network, said.channel, f"\u21b3 {shorten(title, SHOWN)}")

@@ -8,7 +8,7 @@ import pytest
 from tests.crash.judge import parts_of, unwritten
 from tests.crash.pair import DOWN, UP, assert_each_was_done_once
 
-FULL, SLACK = 1.2, 0.2  # seconds without room, and in which what was on its way arrives
+FULL, SLACK = 2.4, 1.0  # seconds without room, and in which what was on its way arrives
 
 
 @pytest.mark.parametrize("ask", [UP, DOWN], ids=["up", "down"])

@@ -3,6 +3,7 @@
 from datetime import UTC, datetime
 
 import pytest
+from sqlalchemy.exc import OperationalError
 from stores import all_bytes
 
 from chanops.core.message import Message
@@ -95,3 +96,59 @@ def test_a_redaction_by_the_network_is_a_line_forgotten(kept):
     kept.forgetting.redacted(said("", "bob", msgid="none")._replace(event="redact"))
     assert kept.history.line(number).kind == "forgotten"
     assert kept.history.line(other).text == "fine"
+
+
+def test_what_is_played_back_stays_forgotten(kept):
+    [first] = kept.keep(said("my password", msgid="m1"))
+    [second] = kept.keep(said("my other password"))
+    kept.forgetting.forget([first, second], "alice")
+    assert kept.keep(said("my password", msgid="m1", replayed=True)) == [first]
+    assert kept.keep(said("my other password", replayed=True))[0] in (first, second)
+    assert {line.kind for line in kept.reading.day(1, NOON.date(), True)} == {"forgotten"}
+
+
+def test_what_the_bot_said_of_it_is_forgotten_with_it(kept):
+    kept.forgetting.own = lambda network: "chanops"
+    line = said("see https://example.org/plan")
+    kept.links.add("https://example.org/plan", "The plan", line)
+    [number] = [each.id for each in kept.reading.day(1, NOON.date(), True)]
+    [about, other] = kept.keep(said("a line", "bob"), said("not about it", "bob"))
+    quotes = kept.keep(
+        said("kept: The plan", "chanops"),
+        said(f"12:00 <alice> see https://example.org/plan https://chat.example/line/{number}", "chanops_"),
+        said(f"12:00 <bob> a line https://chat.example/line/{about}", "chanops"),
+        said(f"look at https://chat.example/line/{number}", "carol"),
+    )
+    assert kept.forgetting.forget([number], "alice") == 1
+    kinds = {each.id: each.kind for each in kept.reading.day(1, NOON.date(), True)}
+    assert [kinds[each] for each in (number, *quotes)] == ["forgotten"] * 3 + ["message"] * 2
+    assert kinds[about] == kinds[other] == "message"
+
+
+def test_bytes_that_a_reader_holds_on_to_leave_the_file_later(kept, sqlite_only):
+    [number] = kept.keep(said("hunter2zz"))
+    with kept.database.engine.connect() as reader:
+        reader.exec_driver_sql("BEGIN")
+        assert reader.exec_driver_sql("SELECT count(*) FROM lines").scalar() == 1
+        kept.forgetting.forget([number], "alice")
+        assert kept.bytes_with(b"hunter2zz")
+        reader.exec_driver_sql("ROLLBACK")
+    assert kept.forgetting.scrub.mark.exists()
+    kept.forgetting.scrub.look_after()
+    assert not kept.forgetting.scrub.mark.exists()
+    assert kept.bytes_with(b"hunter2zz") == 0
+
+
+def test_pages_and_feeds_are_told_although_the_file_cannot_be_cleaned_yet(kept, caplog):
+    [number] = kept.keep(said("hunter2zz"))
+    told = []
+    kept.forgetting.on_forgotten.append(lambda channel, lines: told.append(lines))
+
+    def purge(connection):
+        raise OperationalError("", {}, Exception("database is locked"))
+
+    kept.forgetting.scrub.purge = purge
+    assert kept.forgetting.forget([number], "alice") == 1
+    assert told == [[number]]
+    assert "database is locked" in caplog.text
+    assert kept.forgetting.scrub.mark.exists()

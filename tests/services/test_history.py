@@ -254,3 +254,11 @@ def test_a_line_with_a_secret_is_the_same_line_when_it_is_kept_again(history):
     restarted.mask = history.mask
     assert keep(restarted, said) == keep(history, said)
     assert len(table(history)) == 1
+
+
+def test_the_same_words_at_another_time_are_another_line(history):
+    keep(history, line("ok"))
+    keep(history, old("ok", NOON - 120 * SECOND))
+    assert sorted(text for _, text in table(history).values()) == ["ok", "ok"]
+    keep(history, old("ok", NOON - 120 * SECOND), old("ok", NOON))
+    assert len(table(history)) == 2

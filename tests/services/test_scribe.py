@@ -5,6 +5,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import threading
 import time
 from contextlib import closing
 from datetime import UTC, datetime
@@ -21,6 +22,8 @@ from chanops.services.history import History
 from chanops.services.reading import Reading
 from chanops.services.scribe import Scribe
 from chanops.testing import until
+
+DEADLINE = 15
 
 
 def said(text, event="message", channel="#ops", **more):
@@ -196,3 +199,72 @@ def test_what_was_acknowledged_survives_kill_9_under_load(tmp_path, kill_at):
         kept = [row[0] for row in connection.execute("SELECT text FROM lines ORDER BY id")]
         connection.execute("INSERT INTO line_words(line_words, rank) VALUES ('integrity-check', 0)")
     assert kept[: len(told)] == told == [str(number) for number in range(len(told))]
+
+
+def test_what_is_taken_back_at_once_is_taken_back_when_it_is_written(writing):
+    taken_back = []
+    writing.scribe.on_redact = lambda message: taken_back.append((message.msgid, writing.texts()))
+    writing.scribe.hear(said("oops", msgid="m1"))
+    writing.scribe.hear(said("", "redact", msgid="m1"))
+    writing.scribe.hear(said("later"))
+    until(lambda: len(writing.told) == 2)
+    assert taken_back == [("m1", ["oops"])]
+
+
+def test_a_writer_that_is_busy_for_long_gets_each_line_once(writing, monkeypatch, caplog):
+    monkeypatch.setattr(scribing, "AGAIN", 0.05)
+    monkeypatch.setattr(scribing, "SOON", 0.2)
+    go = threading.Event()
+    writing.database.write(lambda connection: go.wait(DEADLINE))
+    writing.scribe.hear(said("once"))
+    until(lambda: writing.scribe.health() == "the database is busy")
+    go.set()
+    until(lambda: writing.told)
+    writing.scribe.hear(said("and more"))
+    until(lambda: len(writing.told) == 2)
+    assert writing.texts() == ["once", "and more"]
+    assert writing.scribe.health() == ""
+    assert len([each for each in caplog.records if "busy" in each.getMessage()]) == 1
+
+
+def test_who_shows_lines_and_fails_does_not_end_the_log(writing, caplog):
+    def fail(lines):
+        raise ValueError("a page is broken")
+
+    writing.scribe.on_kept.insert(0, fail)
+    writing.scribe.hear(said("one"))
+    until(lambda: writing.told)
+    writing.scribe.hear(said("two"))
+    until(lambda: len(writing.told) == 2)
+    assert "a page is broken" in caplog.text
+
+
+def test_a_line_that_can_never_be_written_takes_no_other_with_it(writing, caplog):
+    keep_new = writing.scribe.history.keep_new
+
+    def refuse(connection, messages, careful=False):
+        if any(each.text == "bad" for each in messages):
+            raise ValueError("no such line")
+        return keep_new(connection, messages, careful)
+
+    writing.scribe.history.keep_new = refuse
+    for text in ("good", "bad", "better"):
+        writing.scribe.hear(said(text))
+    until(lambda: len(writing.told) == 2)
+    assert writing.texts() == ["good", "better"]
+    assert writing.scribe.lost == 1
+    assert "can never be written: no such line" in caplog.text
+
+
+def test_a_line_that_was_kept_with_its_link_before_is_told_once_as_well(writing):
+    history = writing.scribe.history
+    first, line = said("before"), said("see https://example.org/")
+    writing.database.wait(lambda connection: history.keep(connection, [line]))
+    writing.scribe.hear(first)
+    writing.scribe.hear(line)
+    until(lambda: len(writing.told) == 2)
+    writing.database.wait(lambda connection: history.keep(connection, [line]))
+    writing.scribe.hear(said("behind"))
+    until(lambda: len(writing.told) == 3)
+    assert sorted(each.text for each in writing.told) == ["before", "behind", "see https://example.org/"]
+    assert sorted(writing.texts()) == ["before", "behind", "see https://example.org/"]

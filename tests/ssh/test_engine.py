@@ -53,7 +53,7 @@ def judge(sshd, ssh_keys, tmp_path_factory):
     with subprocess.Popen([*ssh, "-M", "-N", sshd.address]) as master:
         wait_for((folder / "control").exists, "ssh to log in")
         yield lambda command, stdin=b"": subprocess.run([*ssh, sshd.address, command], input=stdin, capture_output=True)
-        master.terminate()
+        master.kill()  # told to end, it may wait for a session that is about to end
 
 
 def gone(*pids):

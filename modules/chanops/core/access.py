@@ -47,6 +47,11 @@ class Roles:
         return f"this needs the role {role}, which the account {said.account} does not have; an admin can give it"
 
 
+def is_form_of(nick: str, wanted: str) -> bool:
+    """Whether a nick is the wanted one, or one that was taken since that was not free."""
+    return bool(wanted) and fold(nick).rstrip("_0123456789") == fold(wanted).rstrip("_0123456789")
+
+
 def member(text: str, role: str, networks: tuple[str, ...]) -> tuple[str, str]:
     """One member of a role as (network, folded account)."""
     network, slash, account = text.rpartition("/")

@@ -3,7 +3,7 @@
 from collections import OrderedDict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import irc.events
 import irc.features
@@ -14,6 +14,7 @@ from chanops.irc.members import Members
 from chanops.irc.registration import ECHO
 from chanops.irc.wire import Line, parse, room
 
+AHEAD = timedelta(minutes=10)
 FRESH = 30.0  # seconds by which a server-time may differ from our clock
 SETTLING = 10.0  # seconds after joining, where no time and no batch tell old lines from new
 TELLING = {"server-time", "batch"}  # a time alone is not enough: what is played back may be fresh
@@ -278,6 +279,7 @@ def said_at(stamp: str, clock: datetime) -> datetime:
     """When a line was said: the server's time where it can be read, else now."""
     try:
         at = datetime.fromisoformat(stamp)
-        return at.astimezone(UTC) if at.tzinfo else at.replace(tzinfo=UTC)
+        at = at.astimezone(UTC) if at.tzinfo else at.replace(tzinfo=UTC)
     except (ValueError, OverflowError):
         return clock
+    return at if at - clock < AHEAD else clock  # all later lines would stand behind one that is far ahead

@@ -46,15 +46,18 @@ class Database:
         self.stopped = True
         self.engine.dispose()
 
-    def write(self, work: Callable[[Connection], T], durable: bool = False) -> "Future[T]":
-        """Have the writer do something; the future is done once it is committed; durable: power may fail then."""
-        task = Task(work, durable)
+    def write(self, work: Callable[[Connection], T], durable: bool = False, told: bool = False) -> "Future[T]":
+        """Have the writer do something; the future is done once it is committed; durable: power may fail then.
+
+        Told: whoever asks says himself what goes wrong.
+        """
+        task = Task(work, durable, told)
         self.writer.tasks.put(task)
         return task.done
 
     def wait(self, work: Callable[[Connection], T], durable: bool = False) -> T:
         """Have the writer do something, and wait until it is on disk. Raises NotStored where that cannot be."""
-        return self.stored(self.write(work, durable))
+        return self.stored(self.write(work, durable, told=True))
 
     @staticmethod
     def stored(future: "Future[T]") -> T:

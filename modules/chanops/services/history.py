@@ -1,17 +1,17 @@
 """The lines that were said: each has a number, which is its permanent address."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, and_, func, or_, select
 
 from chanops.core.logged import is_off, log_text
 from chanops.core.message import Message
 from chanops.core.sections import ChannelSettings, Settings
 from chanops.services.database import Database
 from chanops.services.line_rows import (
+    FORGOTTEN,
     LINK,
-    SEARCHED,
     Index,
     Row,
     Said,
@@ -26,6 +26,7 @@ from chanops.services.line_rows import (
 from chanops.services.search import Search
 from chanops.services.tables import lines, stamp
 
+EARLIER, LATER = 1000, 5000  # milliseconds by which what is played back may have been heard then
 REMEMBERED = 1000  # lines, since two links of one line may come in two batches
 ADDRESS = "://"
 
@@ -39,6 +40,8 @@ class Batch:
     numbers: list[int]
     rows: list[Row]
     new: list[Said]
+    untold: list[Said] = field(default_factory=list)
+    """Those that were kept before with a link or a job, and that nobody was told of yet."""
 
 
 class History:
@@ -49,6 +52,7 @@ class History:
     ) -> None:
         self.database, self.settings, self.index = database, settings, index or Search(database)
         self.kept: dict[int, tuple[Message, int]] = {}
+        self.untold: dict[int, Said] = {}
         self.mask: Callable[[str], str] = str  # what is kept has no secrets in it
 
     def line(self, number: int) -> Said | None:
@@ -61,7 +65,17 @@ class History:
 
     def keep(self, connection: Connection, messages: Sequence[Message]) -> list[int]:
         """The numbers of these lines, once they are in the table; one that was there before keeps its number."""
-        return self.keep_new(connection, messages, careful=True).numbers
+        batch = self.keep_new(connection, messages, careful=True)
+        new = {said.id: said for said in batch.new}
+        for said, number in zip(messages, batch.numbers, strict=True):
+            if number in new:
+                self.untold[id(said)] = new[number]
+        return batch.numbers
+
+    def told(self, messages: Sequence[Message]) -> None:
+        """Those who show lines know of these now."""
+        for said in messages:
+            self.untold.pop(id(said), None)
 
     def keep_new(self, connection: Connection, messages: Sequence[Message], careful: bool = False) -> Batch:
         """The same, and those that are new. Careful: any may be there; else only what is played back or has a link."""
@@ -77,6 +91,8 @@ class History:
             known = fresh.get(here) or (self.known(connection, said, channel_id) if unsure else None)
             if known:
                 batch.numbers.append(known)
+                if (untold := self.untold.get(id(said))) is not None and untold.id == known:
+                    batch.untold.append(untold)
                 continue
             number = max(first_number(said.at), last + 1)
             if said.replayed and first_number(said.at) <= last:
@@ -110,8 +126,11 @@ class History:
         if said.msgid:
             query = query.where(lines.c.msgid == said.msgid)
         elif said.replayed:
-            number = first_number(said.at)
-            query = query.where(lines.c.id.between(number, number + SEARCHED), *same)
+            at, second = stamp(said.at), stamp(said.at) // 1000 * 1000
+            removed = and_(
+                lines.c.kind == FORGOTTEN, lines.c.nick == said.nick, lines.c.at.between(second, second + 999)
+            )
+            query = query.where(lines.c.at.between(at - EARLIER, at + LATER), or_(and_(*same), removed))
         elif remembered:  # its number may be another line's by now, if it was not committed then
             query = query.where(lines.c.id == remembered[1], lines.c.at == stamp(said.at))
             query = query.where(lines.c.nick == said.nick, lines.c.text.in_(("", text)))
@@ -125,17 +144,19 @@ class History:
         """Note the number of this very line: as long as it is held here, no other has its identity."""
         self.kept[id(said)] = (said, number)
         if len(self.kept) > REMEMBERED:
-            del self.kept[next(iter(self.kept))]
+            oldest = next(iter(self.kept))
+            del self.kept[oldest]
+            self.untold.pop(oldest, None)
 
     def logged(self, said: Message) -> bool:
         """Whether a line is kept; where it is not, a link that was said in it stands alone."""
-        return self.settings().channel(said.network, said.channel).log and not is_off(log_text(said))
+        return self.settings().channel(said.network, said.channel).log and not is_off(log_text(said), said.event)
 
 
 def row_of(number: int, said: Message, channel_id: int, rules: ChannelSettings) -> Row:
     """A line as a row; where it is not to be kept, its place without its text."""
     text = log_text(said)
-    logged = rules.log and not is_off(text)
+    logged = rules.log and not is_off(text, said.event)
     return {
         "id": number,
         "channel_id": channel_id,

@@ -27,9 +27,11 @@ class Retention:
         database: Database,
         index: Index,
         settings: Callable[[], Settings],
-        scrub: Callable[[], None] = lambda: None,
+        scrub: Callable[[], object] = lambda: None,
+        due: Callable[[], None] = lambda: None,
     ) -> None:
-        self.database, self.index, self.settings, self.scrub = database, index, settings, scrub
+        self.database, self.index, self.settings = database, index, settings
+        self.scrub, self.due = scrub, due
         self.on_removed: list[Callable[[int, list[int]], None]] = []
 
     def run(self, now: datetime) -> int:
@@ -61,9 +63,10 @@ class Retention:
         rows: list[Row] = [dict(zip(NAMES, row, strict=True)) for row in connection.execute(query)]
         if not rows:
             return []
+        self.due()
         numbers = [row["id"] for row in rows]
         self.index.unindex(connection, rows)
-        forget_links(connection, numbers, end)
+        forget_links(connection, numbers, end, lambda *place: self.settings().channel(*place).open)
         connection.execute(delete(forgotten).where(forgotten.c.line.in_(numbers)))
         connection.execute(delete(seen).where(seen.c.channel_id == channel_id, seen.c.line.in_(numbers)))
         connection.execute(delete(lines).where(lines.c.id.in_(numbers)))

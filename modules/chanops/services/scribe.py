@@ -5,13 +5,14 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future
 from functools import partial
 
-from sqlalchemy.exc import DatabaseError, IntegrityError
+from sqlalchemy.exc import OperationalError
 
 from chanops.core.logged import LOGGED
 from chanops.core.message import Message
-from chanops.services.database import Database, NotStored
+from chanops.services.database import Database, said_by
 from chanops.services.history import Batch, History
 from chanops.services.line_rows import Said
 
@@ -58,11 +59,11 @@ class Scribe:
                 self.put(said)
             for channel in said.channels:
                 self.put(said._replace(channel=channel))
-        elif said.event == REDACT:
-            self.on_redact(said)
+        elif said.event == REDACT and said.channel and said.msgid:
+            self.put(said)
 
     def put(self, said: Message) -> None:
-        if not self.history.logged(said):
+        if said.event != REDACT and not self.history.logged(said):
             return
         if len(self.waiting) >= MOST_WAITING:
             self.waiting.popleft()
@@ -93,9 +94,10 @@ class Scribe:
             if len(self.waiting) < AT_ONCE:
                 self.leaving.wait(GATHER)
             self.news.clear()
-            while self.waiting:
-                batch = [self.waiting.popleft() for _ in range(min(AT_ONCE, len(self.waiting)))]
-                if not self.write(batch):
+            while batch := self.next_batch():
+                if batch[0].event == REDACT:
+                    self.on_redact(batch[0])
+                elif not self.write(batch):
                     return
                 with self.settling:
                     self.settled += len(batch)
@@ -103,38 +105,61 @@ class Scribe:
             if self.leaving.is_set():
                 self.news.set()
 
+    def next_batch(self) -> list[Message]:
+        """Lines that are written together; what takes one of them back comes by itself, when they are written."""
+        batch: list[Message] = []
+        while self.waiting and len(batch) < AT_ONCE and not (batch and self.waiting[0].event == REDACT):
+            batch.append(self.waiting.popleft())
+            if batch[0].event == REDACT:
+                break
+        return batch
+
     def write(self, messages: Sequence[Message]) -> bool:
         """Write these, however often it takes; False where the bot leaves before."""
-        careful, until = False, 0.0
+        began, until, careful = time.monotonic(), 0.0, False
+        done: Future[Batch] | None = None
         while True:
-            began = time.monotonic()
-            try:
+            if done is None:
                 work = partial(self.history.keep_new, messages=messages, careful=careful)
-                batch: Batch = self.database.wait(work, durable=True)
-            except NotStored as error:
-                if isinstance(error.__cause__, IntegrityError) and not careful:
-                    careful = True  # one of them is there already
-                    continue
-                self.note(str(error))
-                if (
-                    isinstance(error.__cause__, DatabaseError)
-                    and careful
-                    and isinstance(error.__cause__, IntegrityError)
-                ):
-                    log.error("%d lines can never be written: %s", len(messages), error)
-                    return True
+                done = self.database.write(work, durable=True, told=True)
+            try:
+                batch = done.result(AGAIN)
+            except TimeoutError:  # it waits for the writer: what is on its way is not sent a second time
+                if time.monotonic() > began + SOON:
+                    self.note("the database is busy")
+            except OperationalError as error:  # locked, full, gone: it can pass
+                self.note(said_by(error))
+                done, careful = None, True
+                self.pause()
+            except Exception as error:  # noqa: BLE001  one line that cannot be written must not end the log
+                if careful:
+                    return self.set_aside(messages, error)
+                done, careful = None, True  # mostly one of them is there already
             else:
                 self.took(time.monotonic() - began)
                 self.written += len(batch.new)
                 self.note("")
-                self.announce(batch.new)
+                self.announce(sorted((*batch.new, *batch.untold), key=lambda said: said.id))
+                self.history.told(messages)
                 return True
             if self.leaving.is_set():
                 until = until or time.monotonic() + LAST_TIME
                 if time.monotonic() > until:
                     log.error("%d lines of the log are lost: %s", len(messages) + len(self.waiting), self.trouble)
                     return False
-            self.leaving.wait(AGAIN) if not self.leaving.is_set() else time.sleep(AGAIN / 10)
+
+    def set_aside(self, messages: Sequence[Message], error: Exception) -> bool:
+        """One of these can never be written: the others are, each by itself."""
+        if len(messages) > 1:
+            return all(self.write([each]) for each in messages)
+        log.error("a line of %s can never be written: %s", messages[0].channel, error)
+        self.lost += 1
+        return True
+
+    def pause(self) -> None:
+        """Wait before another try; when the bot leaves, there is little time."""
+        if self.leaving.wait(AGAIN):
+            time.sleep(AGAIN / 10)
 
     def note(self, trouble: str) -> None:
         """Say once what is wrong, and once that it is over."""
@@ -146,6 +171,8 @@ class Scribe:
 
     def announce(self, new: list[Said]) -> None:
         """Tell whoever shows lines as they come."""
-        if new:
-            for tell in self.on_kept:
+        for tell in self.on_kept if new else ():
+            try:
                 tell(new)
+            except Exception:
+                log.exception("new lines are written, but not shown")

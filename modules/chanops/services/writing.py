@@ -35,6 +35,7 @@ class Task:
 
     work: Callable[[Connection], Any]
     durable: bool = False
+    told: bool = False
     done: Future[Any] = field(default_factory=Future)
 
 
@@ -150,6 +151,7 @@ class Writer:
 
 def failed(tasks: list[Task], error: Exception) -> None:
     """Tell those who wait."""
-    log.log(logging.DEBUG if isinstance(error, Problem) else logging.WARNING, "not written: %s", error)
+    for task in tasks:
+        log.log(logging.DEBUG if task.told or isinstance(error, Problem) else logging.WARNING, "not written: %s", error)
     for task in tasks:
         task.done.set_exception(error)

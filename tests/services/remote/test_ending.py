@@ -148,6 +148,7 @@ class TestLostConnection:
         )
         assert ops.facts()["end"] == "lost"
         assert gate.running(), "it does"
+        until(lambda: len(bot.heard.lines) >= 2)
         assert bot.heard.lines[-2][1].startswith("job 1: web-1 unknown: the connection was lost")
         assert bot.heard.lines[-1][1] == "web-1: begun"
 
