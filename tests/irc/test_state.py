@@ -288,6 +288,12 @@ def test_a_time_that_cannot_be_read_is_now():
     assert heard(knowing(), "@time=2026-11-21T13:00:00+01:00 :a!b@c PRIVMSG #ops :hi").at.utcoffset() == timedelta(0)
 
 
+def test_a_time_that_is_far_ahead_is_now_and_still_no_reason_to_obey():
+    said = heard(knowing(), "@time=2036-11-21T12:00:00Z :a!b@c PRIVMSG #ops :.up")
+    assert (said.at, said.replayed) == (CLOCK, True)
+    assert heard(knowing(), "@time=2036-11-21T12:00:00Z :a!b@c TOPIC #ops :new").at == CLOCK
+
+
 def test_how_far_the_clocks_differ_is_noted():
     state = knowing()
     heard(state, "@time=2026-11-21T12:02:00Z :a!b@c PRIVMSG #ops :hi")

@@ -159,7 +159,7 @@ class State:
         replayed = self.replayed(tags, channel, now, at, clock)
         # In the order of its fields, since naming them costs as much again.
         return Message(
-            self.network, event, nick, account, channel, plain(text), at, raw, user, host, command, line.middle,
+            self.network, event, nick, account, channel, plain(text), kept_at(at, clock), raw, user, host, command, line.middle,
             tags.get("msgid", "")[:LONGEST_ID], "bot" in tags, replayed, (), mine,
         )  # fmt: skip
 
@@ -180,8 +180,8 @@ class State:
         replayed = not live and self.replayed(tags, "", 0.0, at, clock)
         channels = self.moved(line, channel, nick, mine) if live or "batch" not in tags else ()
         return Message(
-            self.network, event_name(command), nick, account, channel, plain(raw), at, raw, user, host, command,
-            params, msgid[:LONGEST_ID], "bot" in tags, replayed, channels,
+            self.network, event_name(command), nick, account, channel, plain(raw), kept_at(at, clock), raw, user, host,
+            command, params, msgid[:LONGEST_ID], "bot" in tags, replayed, channels,
         )  # fmt: skip
 
     def moved(self, line: Line, channel: str, nick: str, mine: bool) -> tuple[str, ...]:
@@ -279,7 +279,11 @@ def said_at(stamp: str, clock: datetime) -> datetime:
     """When a line was said: the server's time where it can be read, else now."""
     try:
         at = datetime.fromisoformat(stamp)
-        at = at.astimezone(UTC) if at.tzinfo else at.replace(tzinfo=UTC)
+        return at.astimezone(UTC) if at.tzinfo else at.replace(tzinfo=UTC)
     except (ValueError, OverflowError):
         return clock
-    return at if at - clock < AHEAD else clock  # all later lines would stand behind one that is far ahead
+
+
+def kept_at(at: datetime, clock: datetime) -> datetime:
+    """The same; now, where it is far ahead: all later lines would stand behind that one."""
+    return at if at - clock < AHEAD else clock
