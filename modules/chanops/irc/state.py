@@ -159,8 +159,8 @@ class State:
         replayed = self.replayed(tags, channel, now, at, clock)
         # In the order of its fields, since naming them costs as much again.
         return Message(
-            self.network, event, nick, account, channel, plain(text), kept_at(at, clock), raw, user, host, command, line.middle,
-            tags.get("msgid", "")[:LONGEST_ID], "bot" in tags, replayed, (), mine,
+            self.network, event, nick, account, channel, plain(text), kept_at(at, clock), raw, user, host, command,
+            line.middle, tags.get("msgid", "")[:LONGEST_ID], "bot" in tags, replayed, (), mine,
         )  # fmt: skip
 
     def happened(self, line: Line, clock: datetime) -> Message | None:
