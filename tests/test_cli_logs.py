@@ -143,6 +143,43 @@ def test_private_lines_are_exported_only_when_asked_for(config, capsys, tmp_path
     assert "psst" in run(capsys, "export", "--private", "--form", "text")[1]
 
 
+def test_what_is_private_today_is_not_exported(config, capsys):
+    run(capsys, "import", "irssi", LOGS / "irssi")
+    config.write_text(config.read_text() + "[channel:#ops]\nprivate = yes\n")
+    assert run(capsys, "export") == (0, "", "18 lines are not for everybody and were left out; --private has them\n")
+
+
+def test_a_channel_that_is_not_logged_is_left_out_in_a_line_and_exit_1(config, capsys, tmp_path):
+    config.write_text(config.read_text() + "[channel:#ops]\nlog = no\n")
+    code, out, err = run(capsys, "import", "znc", LOGS / "znc")
+    assert (code, err) == (1, "")
+    assert out.count("→ Libera/#ops: left out, since the channel is not logged (log = no)\n") == 2
+    assert "2 files are of channels that are not logged and were left out\n" in out
+    assert run(capsys, "export", "--private") == (0, "", "")
+    quiet = run(capsys, "import", "--quiet", "znc", LOGS / "znc")[1]
+    assert (quiet.count("\n"), "2 files are of channels that are not logged" in quiet) == (1, True)
+
+
+def test_lines_of_an_export_whose_channel_is_not_logged_are_counted(config, capsys, tmp_path):
+    run(capsys, "import", "znc", LOGS / "znc")
+    out = tmp_path / "out.jsonl"
+    run(capsys, "export", "--output", out)
+    config.write_text(config.read_text() + "[channel:#ops]\nlog = no\n")
+    code, text, _ = run(capsys, "import", "chanops", out)
+    assert code == 0
+    assert "0 added, 0 there already, 14 of channels that are not logged (log = no)" in text
+
+
+def test_names_in_latin_1_are_no_hindrance(config, capsys, tmp_path):
+    path = tmp_path / "Libera" / os.fsdecode(b"#caf\xe9.log")
+    path.parent.mkdir()
+    path.write_text("--- Log opened Thu Nov 21 11:00:00 2024\n12:00 <alice> hello\n")
+    assert "→ Libera/#caf\u00e9: 2 lines: 1 added" in run(capsys, "import", "irssi", path.parent)[1]
+    words = ("import", "irssi", path, "--channel", os.fsdecode(b"#caf\xe9"), "--network", "Libera")
+    assert "0 added, 1 there already" in run(capsys, *words)[1]
+    assert run(capsys, "export", "--channel", os.fsdecode(b"#caf\xe9"))[1].count("\n") == 1
+
+
 def test_times_choose_what_is_exported(config, capsys):
     run(capsys, "import", "znc", LOGS / "znc")
     assert run(capsys, "export", "--since", "2024-11-22", "--form", "text")[1].endswith("<bob> the next day\n")

@@ -41,7 +41,7 @@ from chanops.workers import Workers
 log = logging.getLogger(__name__)
 DATABASE = "chanops.db"
 FIRST_THE_NETWORKS = 0.1  # seconds in which nothing delays their first answers; then the pages
-FIRST_THE_HOUSE, HOUSE_EVERY = 120.0, 3600.0  # seconds until old lines are removed, and until the next time
+FIRST_THE_HOUSE, HOUSE_EVERY = 30.0, 300.0  # seconds until old lines are removed, and until the next time
 
 
 @dataclass
@@ -75,7 +75,12 @@ class App:
         url = settings.database.url.get_secret_value()
         self.database = Database(configured.beside(settings.bot.data_dir) / DATABASE, url)
         self.archive = Archive(
-            self.database, self.settings, self.board.say_if_there, self.in_background, lambda: self.pages
+            self.database,
+            self.settings,
+            self.board.say_if_there,
+            self.in_background,
+            lambda: self.pages,
+            self.board.present,
         )
         self.pages = Pages(root_of(settings))
         self.fleet = Fleet(
@@ -258,8 +263,10 @@ class App:
             self.reloading.release()
 
     def keep_page(self, said: Message, text: str) -> str:
-        """Put a long answer on a page; its address."""
-        return self.pages.reply(self.publishing.replies.keep(said.text, text)) if self.pages.root else ""
+        """Put a long answer on a page; its address, "" where there is none, or nothing is to be kept."""
+        if not self.pages.root or not self.settings().channel(said.network, said.channel).log:
+            return ""
+        return self.pages.reply(self.publishing.replies.keep(said.text, text))
 
 
 def plugin_settings(book: Book, configured: Configuration) -> dict[type, object]:

@@ -18,7 +18,7 @@ from chanops.core.errors import Problem
 from chanops.core.text import near, visible
 from chanops.services.exporting import FORMS, Export
 from chanops.services.oldlogs.base import Given
-from chanops.services.oldlogs.files import usable
+from chanops.services.oldlogs.files import readable, usable
 from chanops.services.oldlogs.importing import FORMATS, Import, Plan, Taken, plan
 
 EVERY = 0.2  # seconds between two looks at how far it is
@@ -72,7 +72,7 @@ def take(given: argparse.Namespace) -> int:
         zone = ZoneInfo(given.zone)
     except (ZoneInfoNotFoundError, ValueError, OSError):
         raise Problem(f"--zone {given.zone}: not known; it is a name such as Europe/Berlin, or UTC") from None
-    told = Given(zone, usable(given.encoding), given.year, given.network, given.channel)
+    told = Given(zone, usable(given.encoding), given.year, readable(given.network), readable(given.channel))
     found = plan(given.format, given.files, told)
     with opened(given) as app:
         settings = app.configured.settings
@@ -120,17 +120,21 @@ def named(found: Plan, networks: Sequence[str]) -> None:
 def report(taken: Taken, dry: bool) -> str:
     """What became of a file."""
     tally = taken.tally
+    where = f" → {taken.place.network}/{taken.place.channel}" if taken.place.channel else ""
+    if not taken.logged:
+        return visible(f"{taken.path}{where}: left out, since the channel is not logged (log = no)")
+    known = taken.read - taken.added - taken.unwanted - taken.outside - taken.unlogged
     counts = [
         (taken.added, "would be added" if dry else "added"),
-        (taken.read - taken.added - taken.unwanted - taken.outside, "there already"),
+        (known, "there already"),
         (taken.unwanted, "not to be kept ([off])"),
+        (taken.unlogged, "of channels that are not logged (log = no)"),
         (taken.outside, "not of any time that can be: is --zone right?"),
         (tally.strange, "not understood"),
         (tally.recoded, "in another encoding"),
         (tally.twice, "in the hour that is there twice"),
         (tally.never, "in the hour that is not there"),
     ]
-    where = f" → {taken.place.network}/{taken.place.channel}" if taken.place.channel else ""
     parts = [f"{count:,} {what}" for at, (count, what) in enumerate(counts) if count or at < 2]
     lines = [f"{taken.path}{where}: {tally.lines:,} lines: {', '.join(parts)}"]
     lines += [f"  {sample}" for sample in tally.samples]
@@ -144,6 +148,8 @@ def summary(found: Plan, done: Sequence[Taken], dry: bool, shown: "Shown") -> No
     lines = sum(each.tally.lines for each in done)
     added = sum(each.added for each in done)
     others = f"; {found.others} files are no channel's and were left out" if found.others else ""
+    if unlogged := sum(not each.logged for each in done):
+        others += f"; {unlogged} files are of channels that are not logged and were left out"
     strange = sum(each.tally.strange for each in done)
     strange_too = f", {strange:,} not understood" if strange else ""
     print(
@@ -186,8 +192,8 @@ class Shown:
 def write(given: argparse.Namespace) -> int:
     """chanops export."""
     with opened(given) as app:
-        export = Export(app.database, app.pages, given.form, given.network, given.channel, given.since, given.until)
-        export.private = given.private
+        chosen = given.form, readable(given.network), readable(given.channel), given.since, given.until, given.private
+        export = Export(app.database, app.pages, app.configured.settings, *chosen)
         if given.output:
             into(given.output, export.write())
         else:

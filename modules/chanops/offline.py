@@ -26,6 +26,10 @@ class Heard:
         """Always."""
         return True
 
+    def has(self, channel: str, nick: str) -> bool:
+        """Whoever speaks is there."""
+        return True
+
 
 class Offline:
     """A bot that is told lines instead of hearing them; database, plugins and roles are the real ones."""

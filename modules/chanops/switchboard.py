@@ -35,6 +35,9 @@ class Voice(Protocol):
     def is_in(self, channel: str) -> bool:
         """Whether what is said there is heard there now."""
 
+    def has(self, channel: str, nick: str) -> bool:
+        """Whether somebody is there now, as far as we can see."""
+
 
 @dataclass(frozen=True)
 class Running:
@@ -164,6 +167,11 @@ class Switchboard:
             return False
         voice.say(channel, text)
         return True
+
+    def present(self, network: str, channel: str, nick: str) -> bool:
+        """Whether the bot sees somebody in a channel just now."""
+        voice = self.voices.get(network)
+        return voice is not None and voice.has(channel, nick)
 
     def say_in(self, where: str, text: str) -> None:
         """Say something in a channel given as people give it: #ops, or network/#ops."""

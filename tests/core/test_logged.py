@@ -59,6 +59,9 @@ def test_a_message_made_by_hand_needs_no_raw_text():
         ("\x02[off]\x02 this", True),
         ("\x0304,01[\x0fnolog\x1f] this", True),
         ("  [off] this", True),
+        ("\u200b[off] this", True),
+        ("\ufeff [off] this", True),
+        ("\x02\u2060\x0304[\u200boff] this", True),
         ("this is [off]", False),
         ("off this", False),
         ("[office] hours", False),
@@ -67,3 +70,23 @@ def test_a_message_made_by_hand_needs_no_raw_text():
 )
 def test_who_says_so_is_not_kept(text, off):
     assert is_off(text) is off
+
+
+@pytest.mark.parametrize(
+    ("line", "off"),
+    [
+        (":a!b@c KICK #ops bob :[off] he knows why", True),
+        (":a!b@c KICK #ops bob :\u200b[nolog] he knows why", True),
+        (":a!b@c KICK #ops bob :not [off]", False),
+        (":a!b@c KICK #ops [off]bob :out", False),
+        (":a!b@c KICK #ops [off]bob", False),
+        (":a!b@c KICK #ops bob", False),
+        (":a!b@c PRIVMSG #ops :bob [off] x", False),
+        (":a!b@c PRIVMSG #ops :\x01ACTION [off] x\x01", True),
+        (":a!b@c PART #ops :[off] x", True),
+        (":a!b@c TOPIC #ops :[off] x", True),
+    ],
+)
+def test_every_kind_can_be_off_and_of_a_kick_only_the_reason_tells(line, off):
+    said = State("net", "bot", ("#ops",)).message(parse(line), 0.0, datetime(2026, 11, 21, tzinfo=UTC))
+    assert is_off(log_text(said), said.event) is off

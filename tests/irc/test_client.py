@@ -16,6 +16,7 @@ from chanops.core.settings import Secret
 from chanops.core.text import lines_of
 from chanops.irc.client import Connection, Timings
 from chanops.irc.reactor import Reactor
+from chanops.testing import until
 
 ALL = "account-tag message-tags server-time batch cap-notify"
 AT_ONCE = 0.5  # far below every time-out of these tests
@@ -157,6 +158,30 @@ def test_who_was_there_before_the_connection_was_lost_is_forgotten(met):
     again.send(":irc 353 chanops = #ops :@chanops bob", ":alice!a@h QUIT :unseen", ":bob!b@h QUIT :seen")
     assert voice.hears("unseen").channels == ()
     assert voice.hears("seen").channels == ("#ops",)
+
+
+def test_who_is_in_a_channel_with_us_is_known_as_long_as_we_are_there(met):
+    voice, peer = met(channels=("#Ops", "#dev"))
+    assert not voice.connection.has("#ops", "alice")
+    peer.send(":irc 353 chanops = #OPS :@chanops @Alice", ":irc 353 chanops = #dev :chanops", ":a!b@c PRIVMSG #dev :so")
+    voice.hears("so")
+    assert voice.connection.has("#ops", "aLICE")
+    assert not voice.connection.has("#dev", "alice")
+    assert not voice.connection.has("#other", "alice")
+    peer.send(":x!y@z KICK #ops chanops :out", ":a!b@c PRIVMSG #dev :and now")
+    voice.hears("and now")
+    assert not voice.connection.has("#Ops", "alice")
+
+
+def test_nobody_is_with_us_once_the_connection_is_lost(met):
+    voice, peer = met()
+    peer.send(":irc 353 chanops = #ops :@chanops alice", ":a!b@c PRIVMSG #ops :so")
+    voice.hears("so")
+    assert voice.connection.has("#ops", "alice")
+    peer.reset()
+    until(lambda: not voice.connection.has("#ops", "alice"))
+    peer.server.accept().welcome()
+    assert not voice.connection.has("#ops", "alice")
 
 
 @pytest.mark.parametrize(

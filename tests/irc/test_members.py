@@ -159,6 +159,20 @@ def test_coming_in_again_begins_a_new_list():
     assert state.members.rooms == {"#ops": {"bot", "alice"}}
 
 
+def test_who_is_in_a_channel_is_known_until_they_leave():
+    state = inside(":dave!d@h JOIN #OPS")
+    assert state.members.has("#ops", "ALICE")
+    assert state.members.has("#ops", "dave")
+    assert not state.members.has("#ops", "mallory")
+    assert not state.members.has("#Dev[1]", "alice")
+    told(
+        state, ":alice!a@h NICK alice2", ":x!y@z KICK #ops alice2 :out", ":alice2!a@h NICK alice", ":dave!d@h PART #ops"
+    )
+    assert not state.members.has("#ops", "alice")
+    assert not state.members.has("#ops", "alice2")
+    assert not state.members.has("#ops", "dave")
+
+
 def test_what_others_say_and_do_otherwise_names_no_channels():
     assert told(inside(), ":alice!a@h PRIVMSG #ops :hi") == ()
     assert told(inside(), ":alice!a@h PART #ops :bye") == ()

@@ -2,6 +2,7 @@
 
 import pytest
 
+from chanops.offline import Heard
 from chanops.testing import until
 
 
@@ -80,6 +81,24 @@ def test_missed_answers_in_private_only(bot):
     bot.say(".missed", "alice")
     assert {where for where, _ in bot.heard.lines[before:]} <= {"alice"}
     assert bot.heard.lines[before:]
+
+
+class Outside(Heard):
+    """A network where nobody is in a channel with the bot."""
+
+    def has(self, channel, nick):
+        return False
+
+
+def test_missed_tells_of_a_private_channel_only_whom_the_bot_sees_there(bot):
+    told(bot, "hello", nick="alice")
+    told(bot, "alice: have a look at this", nick="bob")
+    in_log(bot, "have a look")
+    assert "#ops" in bot.say(".missed", "alice", channel="")[0]
+    bot.app.board.voices = {bot.network: Outside(bot.heard.lines)}
+    assert bot.say(".missed", "alice", channel="") == [
+        "I do not know of anything you missed: ask in the channel you mean"
+    ]
 
 
 def test_forget_takes_ones_own_last_line(bot):

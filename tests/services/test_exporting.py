@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import delete
+from sqlalchemy import String, delete
 
 from chanops.core.message import Message
 from chanops.core.sections import ChannelSettings, Settings
@@ -20,11 +20,13 @@ from chanops.services.oldlogs.importing import Import, plan
 from chanops.services.pages import Pages
 from chanops.services.reading import Reading
 from chanops.services.search import Search
-from chanops.services.tables import channels, days, forgotten, lines, links, mentions, seen
+from chanops.services.tables import channels, days, forgotten, jobs, lines, links, mentions, seen, stamp
 
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
 PAGES = Pages("https://ops.example")
 SETTINGS = Settings(channels={"#secret": ChannelSettings(private=True)})
+CLOSED = Settings(channels={"#ops": ChannelSettings(private=True), "#again": ChannelSettings(feed=False)})
+SILENT = Settings(channels={"#ops": ChannelSettings(log=False)})
 ALL = (mentions, links, forgotten, seen, days, lines, channels)
 
 
@@ -44,8 +46,8 @@ class Kept:
     def hear(self, *messages):
         return self.database.wait(lambda connection: self.history.keep(connection, messages))
 
-    def export(self, **more):
-        return "".join(Export(self.database, PAGES, private=more.pop("private", True), **more).write())
+    def export(self, settings=SETTINGS, **more):
+        return "".join(Export(self.database, PAGES, settings, private=more.pop("private", True), **more).write())
 
     def empty(self):
         def gone(connection):
@@ -56,11 +58,15 @@ class Kept:
 
         self.database.wait(gone)
 
-    def take(self, text, **more):
+    def forget(self, *numbers):
+        search = self.search
+        return Forgetting(self.database, Reading(self.database), search, search.purge).forget(numbers, "admin")
+
+    def take(self, text, settings=SETTINGS, **more):
         path = self.folder / "export.jsonl"
         path.write_text(text, encoding="utf-8")
         (source,) = plan("chanops", [path], Given(ZoneInfo("UTC"), **more)).sources
-        return Import(self.database, self.search, SETTINGS).take(source)
+        return Import(self.database, self.search, settings).take(source)
 
 
 @pytest.fixture
@@ -88,8 +94,24 @@ def full(kept):
     return kept
 
 
+def job(database, number, channel):
+    """A job that ended there, when the channel was open."""
+    row = {column.name: "" for column in jobs.c if isinstance(column.type, String)}
+    row |= {"id": number, "network": "net", "channel": channel, "public": True, "told": True, "fence": 0}
+    row |= {"state": "done", "created": stamp(NOON), "changed": stamp(NOON)}
+    database.wait(lambda connection: connection.execute(jobs.insert(), [row]) and None)
+
+
 def records(text):
     return [json.loads(line) for line in text.splitlines()]
+
+
+def without_links(database):
+    def gone(connection):
+        for table in (mentions, links):
+            connection.execute(delete(table))
+
+    database.wait(gone)
 
 
 def rows(database):
@@ -150,12 +172,38 @@ def test_a_number_that_is_taken_stays_with_whom_it_is_and_links_follow(full):
 
 
 def test_what_is_not_for_everybody_is_left_out_unless_it_is_asked_for(full):
-    export = Export(full.database, PAGES)
+    export = Export(full.database, PAGES, SETTINGS)
     text = "".join(export.write())
     assert "psst" not in text
     assert "example.org/b" not in text
     assert export.left_out == 2
     assert "psst" in full.export()
+
+
+def test_what_is_private_today_is_left_out_also_where_it_was_open_once(full):
+    address = "https://example.org/a"
+    full.links.add(address, "A", said(f"{address} elsewhere", 40, channel="#open"))
+    full.links.add(address, "A", said(f"{address} again", 50, channel="#again"))
+    full.links.add("https://example.org/c", "C", said("https://example.org/c", 60, channel="#open"))
+    full.links.add("https://example.org/c", "C", said("https://example.org/c again", 70, channel="#again"))
+    full.links.add("https://example.org/c", "C", said("https://example.org/c more", 80, channel="#open"))
+    job(full.database, 1, "#ops")
+    job(full.database, 2, "#open")
+    before = records(full.export(private=False))
+    export = Export(full.database, PAGES, CLOSED)
+    after = records("".join(export.write()))
+    texts = {each["id"]: each["text"] for each in before if each["type"] == "line"}
+    assert {each["channel"] for each in before if each["type"] == "line"} == {"#ops", "#open", "#again"}
+    assert {each["channel"] for each in after if each["type"] == "line"} == {"#open"}
+    assert export.left_out == len(records(full.export())) - len(after) - 3  # two links and a job
+    assert [each["address"] for each in after if each["type"] == "link"] == ["https://example.org/c"]
+    assert [[texts[line] for line in each["mentions"]] for each in after if each["type"] == "link"] == [
+        ["https://example.org/c more"]
+    ]
+    assert [each["id"] for each in before if each["type"] == "job"] == [1, 2]
+    assert [each["id"] for each in after if each["type"] == "job"] == [2]
+    assert full.export(CLOSED) == full.export()
+    assert {each.split()[1] for each in full.export(CLOSED, private=False, form="text").splitlines()} == {"net/#open"}
 
 
 def test_a_line_says_who_when_where_and_its_address(full):
@@ -244,6 +292,18 @@ def test_what_is_no_record_is_told_of_and_passed_over(kept, line):
         {"at": "2026-11-21T12:00:00"},
         {"at": 12},
         {"at": "yesterday"},
+        {"at": "9999-12-31T23:59:59-23:00"},
+        {"at": "0001-01-01T00:00:00+23:00"},
+        {"at": "99999-01-01T00:00:00Z"},
+        {"at": 1 << 80},
+        {"id": 1 << 80},
+        {"id": 1e300},
+        {"forgotten": 1},
+        {"forgotten": {"at": "9999-12-31T23:59:59-23:00", "by": "x"}},
+        {"channel": ["#", 1]},
+        {"kind": []},
+        {"nick": "x" * 5000},
+        {"msgid": "x" * 5000},
         {"nick": 1},
         {"text": "a\0b"},
         {"text": "\ud800"},
@@ -274,6 +334,138 @@ def test_a_forgotten_line_does_not_come_back_from_an_older_export(full):
     Forgetting(full.database, Reading(full.database), full.search, full.search.purge).forget([number], "admin")
     assert full.take(text).added == 0
     assert [each["kind"] for each in records(full.export()) if each["id"] == number] == ["forgotten"]
+
+
+def test_a_link_and_a_mention_of_a_forgotten_line_do_not_come_back_from_an_older_export(full):
+    """Forgotten: the line with the only mention of one link, and that with the second mention of another."""
+    text = full.export()
+    said_in = {each["address"]: each for each in records(text) if each["type"] == "link"}
+    full.forget(said_in["https://example.org/b"]["line"], *said_in["https://example.org/a"]["mentions"])
+    there = full.export()
+    assert full.take(text).added == 0
+    assert full.export() == there
+    assert [(each["address"], each["mentions"]) for each in records(there) if each["type"] == "link"] == [
+        ("https://example.org/a", [])
+    ]
+
+
+def test_a_link_that_moved_to_another_line_when_its_own_was_forgotten_is_not_there_twice(full):
+    text = full.export()
+    (first,) = (each for each in records(text) if each.get("address") == "https://example.org/a")
+    full.forget(first["line"])
+    there = full.export()
+    assert full.take(text).added == 0
+    assert full.export() == there
+
+
+def test_a_title_that_was_given_in_a_forgotten_line_does_not_come_back(full):
+    address = "https://example.org/c"
+    full.links.add(address, "", said(f"see {address}", 40))
+    full.links.add(address, "a secret", said(f"{address} a secret", 50, "bob"))
+    full.links.add(address, "", said(f"{address} again", 60))
+    text = full.export()
+    (link,) = (each for each in records(text) if each.get("address") == address)
+    assert (link["title"], link["titled"]) == ("a secret", link["mentions"][0])
+    full.forget(link["titled"])
+    for emptied in (False, True):
+        if emptied:
+            without_links(full.database)
+        full.take(text)
+        (found,) = (each for each in records(full.export()) if each.get("address") == address)
+        assert (found["title"], found["titled"], found["mentions"]) == ("", None, link["mentions"][1:])
+
+
+def test_an_export_of_before_says_nothing_of_who_gave_a_title_and_has_it_all_the_same(full):
+    text = full.export()
+    without_links(full.database)
+    for each in records(text):
+        if each["type"] == "link":
+            del each["titled"]
+            assert full.take(json.dumps(each) + "\n").added == 1
+    assert [(each["title"], each["titled"]) for each in records(full.export()) if each["type"] == "link"] == [
+        ("A", None),
+        ("", None),
+    ]
+
+
+def test_a_title_that_was_given_where_it_is_private_today_is_not_exported(full):
+    address = "https://example.org/c"
+    full.links.add(address, "", said(f"see {address}", 40, channel="#open"))
+    full.links.add(address, "a secret", said(f"{address} a secret", 50, channel="#again"))
+    assert "a secret" in full.export(private=False)
+    assert "a secret" not in full.export(CLOSED, private=False)
+    assert address in full.export(CLOSED, private=False)
+
+
+def test_what_was_forgotten_has_no_words(full):
+    (line,) = (each for each in records(full.export()) if each.get("kind") == "forgotten")
+    full.empty()
+    full.take(json.dumps(line | {"text": "to be forgotten", "account": "al"}) + "\n")
+    assert records(full.export()) == [line]
+
+
+def test_a_channel_that_is_not_logged_is_not_imported_but_for_places_of_links_and_marks(full):
+    text = full.export()
+    full.empty()
+    taken = full.take(text, SILENT)
+    assert {(each["channel"], each["kind"]) for each in records(full.export()) if each["type"] == "line"} == {
+        ("#secret", "message"),
+        ("#ops", "link"),
+        ("#ops", "forgotten"),
+    }
+    kinds = [each["kind"] for each in records(text) if each["type"] == "line" and each["channel"] == "#ops"]
+    assert taken.unlogged == len([kind for kind in kinds if kind not in ("link", "forgotten")]) > 0
+
+
+def test_what_is_off_is_not_imported(full):
+    line = records(full.export())[0]
+    full.empty()
+    taken = full.take(json.dumps(line | {"kind": "kick", "text": "bob [off] psst"}) + "\n")
+    assert (taken.added, taken.unwanted, full.export()) == (0, 1, "")
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        ({"address": "javascript:alert(1)"}, "http"),
+        ({"address": "data:text/html,x"}, "http"),
+        ({"address": "//example.org/"}, "http"),
+        ({"address": ""}, "http"),
+        ({"address": None}, "address"),
+        ({"id": 1 << 31}, "id"),
+        ({"id": -1}, "id"),
+        ({"place": 1 << 31}, "place"),
+        ({"line": 1 << 62}, "line"),
+        ({"changed": "9999-12-31T23:59:59-23:00"}, "changed"),
+        ({"mentions": [1 << 70]}, "mentions"),
+        ({"mentions": [-1]}, "mentions"),
+        ({"mentions": None}, "mentions"),
+        ({"titled": -1}, "titled"),
+        ({"titled": "1"}, "titled"),
+        ({"mentions": {"1": 1}}, "mentions"),
+    ],
+)
+def test_a_link_that_cannot_be_is_told_of_in_a_line(full, change, why):
+    link = next(each for each in records(full.export()) if each["type"] == "link")
+    without_links(full.database)
+    taken = full.take(json.dumps(link | change) + "\n")
+    assert (taken.added, taken.tally.strange) == (0, 1)
+    assert why in taken.tally.samples[0].rpartition("(")[2]
+    assert "example.org/a" not in "".join(each for each in full.export().splitlines() if '"type":"link"' in each)
+    assert full.take(json.dumps(link) + "\n").added == 1
+
+
+def test_a_links_key_is_that_of_its_address_whatever_an_export_says(full):
+    text = full.export()
+    full.empty()
+    full.take(text.replace('"key":"https://example.org/b"', '"key":"https://other.example/"'))
+    assert full.export() == text
+
+
+def test_a_link_from_the_future_is_left_out(full):
+    link = next(each for each in records(full.export()) if each["type"] == "link")
+    for change in ({"changed": "9999-01-01T00:00:00Z"}, {"at": "9999-01-01T00:00:00Z"}):
+        assert full.take(json.dumps(link | change) + "\n").outside == 1
 
 
 def test_a_link_whose_line_is_not_there_is_left_out(full):

@@ -379,6 +379,17 @@ def test_a_new_channel_is_in_the_list_at_once(kept):
     assert b"%23ops" not in before.body
 
 
+def test_a_private_channel_whose_section_was_removed_is_in_no_list_until_something_is_public_there(kept):
+    kept.add("https://a.example/", "secret", channel="#cabal")
+    kept.now = Settings()
+    assert b"%23cabal" not in kept.find(Topic(OPML), OPML).body
+    assert kept.find(in_channel("feed", "#cabal")) is None
+    assert kept.titles(Topic("links")) == []
+    kept.say("now it is open", channel="#cabal")
+    assert b"%23cabal" in kept.find(Topic(OPML), OPML).body
+    assert kept.titles(in_channel("feed", "#cabal")) == []
+
+
 def test_a_page_points_to_the_feeds_with_all_and_to_its_own():
     found = feeds_of("T", in_channel("feed"))
     assert [each.address for each in found] == [

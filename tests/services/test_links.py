@@ -13,8 +13,9 @@ from chanops.core.masking import mask_for
 from chanops.core.message import Message
 from chanops.core.sections import ChannelSettings, Settings
 from chanops.services.history import History
+from chanops.services.link_queue import MOST_AT_ONCE, PAUSE, SLOWER
 from chanops.services.link_rows import LONGEST_TITLE
-from chanops.services.links import MOST_AT_ONCE, PAUSE, SLOWER, Links
+from chanops.services.links import Links
 
 DEADLINE = 20
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
@@ -32,7 +33,7 @@ class Kept:
     def __init__(self, database):
         self.database = database
         self.now = Settings()
-        self.links = Links(self.database, History(self.database), lambda: self.now)
+        self.links = Links(self.database, History(self.database, lambda: self.now), lambda: self.now)
 
     def channels(self, **channels):
         """Other settings: feed=["#a"] and links=["#b"] name the channels where that is off."""
@@ -298,6 +299,32 @@ def test_a_link_that_is_known_in_a_hidden_channel_is_new_in_an_open_one_and_the_
         kept.links.add(READ, "", line("look", channel=channel))
     assert [link.said.channel for link in kept.links.newest(channel=("net", "#cabal"))] == ["#ops", "#cabal"]
     assert [link.said.channel for link in kept.links.in_feed(10)] == ["#ops"]
+
+
+def test_links_of_two_hidden_channels_are_never_the_same(kept):
+    kept.channels(feed=["#board", "#lab"])
+    kept.links.add(READ, "", line("look", channel="#board", nick="boss"))
+    again = kept.links.add(READ, "Our merger", line("look", NOON + HOUR, channel="#lab"))
+    assert again.new
+    assert (again.link.said.channel, again.link.title) == ("#lab", "Our merger")
+    third = kept.links.add(READ, "", line("again", NOON + 2 * HOUR, channel="#lab", nick="bob"))
+    assert (third.new, third.link) == (False, again.link)
+    for channel, title in (("#board", ""), ("#lab", "Our merger")):
+        found = kept.links.newest(channel=("net", channel))
+        assert [(link.said.channel, link.title) for link in found] == [(channel, title)]
+
+
+def test_a_link_of_a_channel_that_is_hidden_by_now_is_new_in_an_open_one(kept):
+    kept.links.add(READ, "Our merger", line("look", channel="#board", nick="boss"))
+    kept.channels(feed=["#board"])
+    again = kept.links.add(READ, "", line("again", NOON + HOUR))
+    assert again.new
+    assert (again.link.said.channel, again.link.title) == ("#ops", "")
+    assert kept.in_feed() == [READ]
+    inside = kept.links.add(READ, "Not public", line("inside", NOON + HOUR, channel="#board"))
+    assert inside.new
+    kept.channels()
+    assert [link.title for link in kept.links.in_feed(10)] == ["", "Our merger"]
 
 
 def test_a_channel_that_is_hidden_later_is_hidden_with_all_its_past(kept):

@@ -1,6 +1,10 @@
 """What somebody missed: when they were away, what was said to them, and whose business that is."""
 
+import base64
+import hmac
 import stat
+import struct
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -41,7 +45,13 @@ class Told:
         self.reading, self.search = Reading(database), Search(database)
         self.history = History(database, lambda: self.settings, self.search)
         self.links = Links(database, self.history, lambda: self.settings)
-        self.missed = Missed(self.reading, self.search, lambda: self.settings, lambda: Pages(ROOT), self.signer)
+        self.there = {("libera", "#ops", "alice")}
+        self.missed = Missed(
+            self.reading, self.search, lambda: self.settings, lambda: Pages(ROOT), self.signer, self.present
+        )
+
+    def present(self, *place):
+        return place in self.there
 
     def line(self, minutes, text="", nick="bob", event="message", channel="#ops", account=None, params=()):
         account = nick if account is None else account
@@ -227,11 +237,13 @@ def test_in_private_it_is_about_all_channels_where_they_are(away):
 
 def test_a_channel_that_is_not_open_is_told_of_only_to_the_same_account(away):
     away.private("#ops")
+    assert away.spans(90, channel="#ops") == [(after(10), after(70))]
+    assert away.spans(90, channel="#ops", account="mallory") == []  # who came under that nick missed nothing else
+    assert away.spans(90, channel="#ops", account="") == []
     assert away.spans(90, channel="") == [(after(10), after(70))]
     assert away.spans(90, channel="", account="Alice") == [(after(10), after(70))]
     assert away.spans(90, channel="", account="mallory") == []
     assert away.spans(90, channel="", account="") == []
-    assert away.spans(90, channel="#ops", account="") == [(after(10), after(70))]  # all there may read it
 
 
 @pytest.mark.parametrize(
@@ -242,9 +254,104 @@ def test_a_channel_that_is_not_open_is_not_told_of_to_who_is_not_there_any_more(
     away.private("#ops")
     away.line(85, "out", nick, event, params=params)
     away.line(86, "a secret that alice is not to know")
+    away.there.clear()
     assert away.spans(90, channel="") == []
+    assert away.spans(90, channel="#ops") == []  # it may be that those outside can speak there
     away.line(95, "", "alice", "join")
+    away.there.add(("libera", "#ops", "alice"))
     assert away.spans(96, channel="") == [(after(85), after(95))]
+
+
+def kick(kept, minutes, nick, channel="#cabal"):
+    kept.line(minutes, "out", "op", "kick", channel, params=(channel, nick, "out"))
+
+
+def test_who_is_there_is_what_counts_and_not_what_the_log_says_of_it(kept):
+    kept.private("#cabal")
+    kept.line(0, "hi", "alice", channel="#cabal")
+    kept.line(1, "alice2", "alice", "nick", "#cabal")
+    kick(kept, 2, "alice2")  # and then she takes her own nick again, which nobody in that channel sees
+    kept.line(3, "alice: a secret", "op", channel="#cabal")
+    assert kept.told(10, channel="") == ["I do not know of anything you missed: ask in the channel you mean"]
+    kept.there.add(("libera", "#cabal", "alice2"))
+    assert kept.spans(10, channel="") == []  # somebody else has the nick now
+    kept.there.add(("libera", "#cabal", "alice"))
+    assert [line.text for line in kept.shown(10, channel="").mentions] == ["alice: a secret"]
+
+
+def test_a_departure_that_the_log_does_not_have_counts_too(kept):
+    kept.private("#cabal")
+    kept.line(0, "hi", "alice", channel="#cabal")
+    kept.line(3, "alice: a secret", "op", channel="#cabal")  # she left while the bot was offline
+    assert kept.spans(10, channel="") == []
+
+
+def test_a_kick_counts_however_many_came_after_it(kept):
+    kept.private("#cabal")
+    kept.line(0, "hi", "alice", channel="#cabal")
+    for number, nick in enumerate(("alice", *(f"spam{number}" for number in range(50)))):
+        kick(kept, 1 + number, nick)
+    kept.line(90, "alice: a secret", "op", channel="#cabal")
+    assert kept.spans(100, channel="") == []
+
+
+def test_who_came_under_the_nick_of_another_is_not_told_what_that_one_missed(kept):
+    kept.private("#cabal")
+    kept.there.add(("libera", "#cabal", "alice"))
+    kept.line(0, "hi", "alice", channel="#cabal")
+    kept.line(1, "bye", "alice", "quit", "#cabal")
+    kept.line(2, "alice: a secret", "op", channel="#cabal")
+    kept.line(3, "", "alice", "join", "#cabal", account="mallory")
+    assert kept.spans(4, channel="", account="mallory") == []
+    kept.line(5, "hello", "alice", channel="#cabal", account="mallory")
+    kept.line(6, "bye", "alice", "part", "#cabal", account="")
+    kept.line(7, "", "alice", "join", "#cabal", account="mallory")
+    assert kept.spans(8, channel="", account="mallory") == [(after(6), after(7))]  # what was after their own words
+    assert kept.spans(8, channel="") == []
+
+
+def test_a_channel_that_was_opened_later_is_told_of_as_far_as_it_is_public(kept):
+    kept.private("#cabal")
+    kept.line(0, "hi", "alice", channel="#cabal")
+    kept.line(1, "", "alice", "part", "#cabal")
+    said = kept.line(2, "alice: a secret, https://example.org/secret", "op", channel="#cabal")
+    kept.links.add("https://example.org/secret", "the secret", said)
+    kept.settings = Settings()
+    kept.job(1, 2, "#cabal")
+    kept.database.wait(lambda connection: connection.execute(jobs.update().values(public=False)))
+    for account in ("alice", "mallory", ""):
+        assert kept.spans(3, channel="", account=account) == []
+        assert kept.spans(3, channel="#cabal", account=account) == []
+    kept.line(1, "", "carol", "join", "#cabal")
+    kept.line(1, "hello", "carol", channel="#cabal")
+    said = kept.line(4, "carol: come and see https://example.org/open", "op", channel="#cabal")
+    kept.links.add("https://example.org/open", "open", said)
+    kept.job(2, 4, "#cabal")
+    found = kept.shown(5, "carol", channel="")
+    assert [line.text for line in found.mentions] == [said.text]
+    assert [link.title for link in found.links] == ["open"]
+    assert [job.id for job in found.jobs] == [2]
+    assert found.away[0].spoken == 1
+    assert [line.nick for line in kept.missed.lines(found.away[0], 9)] == ["carol", "carol", "op"]
+    assert kept.told(5, "carol", channel="")[0] == "you missed 4 min in #cabal: 1 line, 1 for you, 1 link, 1 job"
+
+
+def test_a_channel_of_which_nothing_is_public_has_no_name_here(kept):
+    kept.private("#cabal")
+    kept.line(0, "hi", "alice", channel="#cabal")
+    kept.line(1, "", "alice", "quit", "#cabal")
+    kept.line(2, "alice: a secret", "op", channel="#cabal")
+    kept.settings = Settings()  # the bot has left it, and its section is gone
+    assert "#cabal" not in " ".join(kept.told(3, channel="", account=""))
+
+
+def test_what_was_open_when_it_was_told_of_is_not_shown_once_it_is_private(away):
+    token = away.told(90)[-1].rpartition("/")[2]
+    away.private("#ops")
+    of = away.signer.read(token, NOON + timedelta(1))
+    assert away.missed.absence(of).away == ()
+    mine = away.told(90)[-1].rpartition("/")[2]
+    assert away.missed.absence(away.signer.read(mine, NOON + timedelta(1))).away[0].everything
 
 
 def test_another_networks_alice_is_another(away):
@@ -254,7 +361,7 @@ def test_another_networks_alice_is_another(away):
 
 def test_a_page_is_found_by_its_token_only_and_for_thirty_days(tmp_path):
     signer = Signer(tmp_path)
-    of = Pass("alice", (Span(7, NOON, after(60)), Span(8, NOON, after(61))))
+    of = Pass("alice", (Span(7, NOON, after(60)), Span(8, NOON, after(61), everything=True)))
     token = signer.sign(of, after(70))
     assert signer.read(token, after(80)) == of
     assert signer.read(token, after(69) + LASTS) == of
@@ -276,6 +383,14 @@ def test_a_token_of_which_anything_is_changed_is_none(tmp_path):
             assert found is None or changed == token or place == len(token) - 1
     for other in (token[:-1], token + "A", token + "=", token * 2, token.swapcase(), f" {token}", f"{token}\n"):
         assert signer.read(other, NOON) is None
+
+
+def test_a_token_of_the_form_without_what_may_be_seen_is_none(tmp_path):
+    signer = Signer(tmp_path)
+    data = struct.pack(">IB5sIII", 1 << 31, 5, b"alice", 7, 1, 2)
+    signature = hmac.digest(signer.secret(), data, "sha256")[:16]
+    token = base64.urlsafe_b64encode(signature + data).rstrip(b"=").decode()
+    assert signer.read(token, NOON) is None
 
 
 @given(st.text(max_size=500))
@@ -302,6 +417,30 @@ def test_the_secret_is_made_once_and_for_us_alone(tmp_path):
     (tmp_path / "missed.key").chmod(0o644)
     with pytest.raises(Problem, match="chmod 600"):
         Signer(tmp_path).secret()
+
+
+def test_to_ask_for_a_page_makes_no_secret(tmp_path):
+    assert Signer(tmp_path).read("A" * 32, NOON) is None
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_many_at_once_make_one_secret_and_each_knows_it_whole(tmp_path):
+    with ThreadPoolExecutor(8) as threads:
+        found = set(threads.map(lambda _: Signer(tmp_path).secret(), range(200)))
+    assert [len(each) for each in found] == [32]
+    assert [path.name for path in tmp_path.iterdir()] == ["missed.key"]
+
+
+@pytest.mark.parametrize("secret", [b"", b"x" * 31, b"x" * 33])
+def test_a_secret_that_is_not_whole_signs_nothing_and_proves_nothing(tmp_path, secret):
+    signer = Signer(tmp_path)
+    (tmp_path / "missed.key").touch(0o600)
+    (tmp_path / "missed.key").write_bytes(secret)
+    data = b"2" + struct.pack(">IBIII?", 1 << 31, 0, 7, 1, 2, True)
+    token = base64.urlsafe_b64encode(hmac.digest(secret, data, "sha256")[:16] + data[1:]).rstrip(b"=").decode()
+    assert signer.read(token, NOON) is None
+    with pytest.raises(Problem, match="remove it"):
+        signer.sign(Pass("alice", (Span(7, NOON, after(60)),)), NOON)
 
 
 def test_what_is_signed_is_only_what_the_page_shows(away):

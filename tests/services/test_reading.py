@@ -118,3 +118,27 @@ def test_a_channel_that_is_not_logged_keeps_a_bare_line_for_its_link(kept):
     [number] = kept.keep(said("see https://example.org, and do not tell"))
     line = kept.history.line(number)
     assert (line.kind, line.text, line.nick) == ("link", "", "alice")
+    assert kept.reading.seen(1, "alice") is None
+
+
+def test_a_channel_of_which_nothing_is_public_is_not_there_also_when_no_section_speaks_of_it(kept):
+    kept.configure("#cabal", private=True)
+    kept.configure("#links", log=False)
+    kept.keep(said("secret", channel="#cabal"), said("open"), said("https://example.org", channel="#links"))
+    kept.settings = Settings()
+    assert [each.channel.name for each in kept.visibility.channels()] == ["#links", "#ops"]
+    assert kept.visibility.of(EVERYBODY, "libera", "#cabal") is None
+    holder = Viewer("alice", channels=frozenset({"libera/#cabal"}))
+    found = kept.visibility.of(holder, "libera", "#cabal")
+    assert found.everything
+    assert kept.visibility.by_id(EVERYBODY, found.channel.id) is None
+    kept.keep(said("now it is open", channel="#cabal"))
+    assert not kept.visibility.of(EVERYBODY, "libera", "#cabal").everything
+
+
+def test_of_the_last_lines_only_the_public_ones_are_for_all(kept):
+    kept.keep(said("open"))
+    kept.configure("#ops", private=True)
+    kept.keep(said("secret", NOON + timedelta(1)))
+    assert [line.text for line in kept.reading.last(1, "alice", 5)] == ["secret", "open"]
+    assert [line.text for line in kept.reading.last(1, "alice", 5, everything=False)] == ["open"]

@@ -121,7 +121,7 @@ class Everything(Served):
             said = self.message(text, "bob", at=next(times))
             self.keep(said)
             kept.append(self.archive.links.add(text.split()[-1], "" if number else "What fills a disk", said).link)
-            self.archive.links.titled(kept[-1].id, "What fills a disk, and how to find it out")
+            self.archive.links.titled(kept[-1].id, kept[-1].address, "What fills a disk, and how to find it out")
         again = next(times) + timedelta(minutes=40)
         said = self.message(f"again: {kept[0].address}", "erin", at=again)
         self.keep(said)

@@ -44,7 +44,7 @@ class Logged:
     """A log that is written and read."""
 
     def __init__(self, database):
-        self.now, self.settings = NOON, SETTINGS
+        self.now, self.settings, self.holders = NOON, SETTINGS, {"good"}
         self.database = database
         search = Search(database)
         self.history = History(database, lambda: self.settings, search)
@@ -70,10 +70,9 @@ class Logged:
         self.scribe.start()
         self.count = itertools.count()
 
-    @staticmethod
-    def viewer_of(request):
+    def viewer_of(self, request):
         """Everybody, or who shows a cookie."""
-        return HOLDER if request.cookies.get("chanops") == "good" else EVERYBODY
+        return HOLDER if request.cookies.get("chanops") in self.holders else EVERYBODY
 
     def stop(self):
         self.server.stop()

@@ -49,7 +49,12 @@ class Memory:
         self.access = Access(database)
         visibility = Visibility(self.reading, lambda: self.settings)
         self.missed = Missed(
-            self.reading, self.search, lambda: self.settings, lambda: Pages("https://ops.example"), Signer(folder)
+            self.reading,
+            self.search,
+            lambda: self.settings,
+            lambda: Pages("https://ops.example"),
+            Signer(folder),
+            lambda *_: True,
         )
         frame = Frame(lambda: self.settings)
         self.searching = SearchPages(self.search, self.reading, visibility, frame)

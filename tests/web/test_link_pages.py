@@ -128,7 +128,7 @@ def test_a_link_whose_line_was_forgotten_is_gone(some):
 
 def test_the_title_of_the_page_stands_where_nobody_gave_one(remembered):
     link = remembered.link("https://a.example/1")
-    remembered.links.titled(link.id, "What the page says")
+    remembered.links.titled(link.id, link.address, "What the page says")
     remembered.database.wait(lambda connection: None)
     assert "What the page says a.example" in remembered.page("/links").plain
 

@@ -1,7 +1,10 @@
 """The pages of the log: what everybody sees, what only holders of a token see, and what is answered without work."""
 
+import contextlib
 import re
+import socket
 from datetime import UTC, date, datetime, timedelta
+from urllib.parse import quote
 
 import pytest
 
@@ -137,6 +140,41 @@ def test_a_day_or_a_part_of_it_is_to_be_had_as_text(logged):
     assert logged.ask(f"{DAY}.txt?from=7").status == logged.ask(f"{DAY}.txt?from=x").status == 404
 
 
+def test_a_text_is_made_once_and_whoever_has_it_is_told_so(logged, monkeypatch):
+    first, _ = logged.say("x"), logged.say("y")
+    answers = {path: logged.ask(path) for path in (f"{DAY}.txt", f"{DAY}.txt?from={first}&to={first}", DAY)}
+    assert len({answer.headers["etag"] for answer in answers.values()}) == 3
+    whole = answers[f"{DAY}.txt"]
+    monkeypatch.setattr(logged.reading, "day", lambda *_: pytest.fail("the lines were read"))
+    assert logged.ask(f"{DAY}.txt").body == whole.body
+    for path, answer in answers.items():
+        again = logged.ask(path, if_none_match=answer.headers["etag"])
+        assert (again.status, again.body) == (304, "")
+    monkeypatch.undo()
+    logged.say("z")
+    until(lambda: "<alice> z" in logged.ask(f"{DAY}.txt", if_none_match=whole.headers["etag"]).body)
+    assert logged.ask(f"{DAY}.txt", cookie="good").headers["cache-control"] == "private, no-store"
+
+
+def test_whoever_takes_nothing_of_a_long_page_holds_little_of_it(logged):
+    logged.keep([logged.message(f"{n} {'x' * 390}") for n in range(5000)])
+    whole = logged.ask(DAY)
+    size = len(whole.body.encode())
+    assert size > 2_000_000
+    assert int(whole.headers["content-length"]) == size
+    assert logged.ask(DAY, method="HEAD").headers["content-length"] == str(size)
+    host, _, port = logged.port.address.rpartition(":")
+    with contextlib.ExitStack() as stack:
+        for _ in range(20):
+            caller = stack.enter_context(socket.socket())
+            caller.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            caller.connect((host, int(port)))
+            caller.sendall(f"GET {DAY} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+        connections = logged.server.server.server_state.connections
+        until(lambda: sum(each.flow.write_paused for each in list(connections)) == 20)
+        assert max(each.transport.get_write_buffer_size() for each in connections) < 256 * 1024
+
+
 # Who sees what
 
 
@@ -175,6 +213,18 @@ def test_what_was_said_while_a_channel_was_private_stays_so(logged):
     assert "open" in logged.ask(PRIVATE_DAY).body
     assert "secret" not in logged.ask(PRIVATE_DAY).body
     assert "secret" in logged.ask(PRIVATE_DAY, cookie="good").body
+
+
+def test_a_private_channel_whose_section_was_removed_is_answered_like_one_that_is_not_there(logged):
+    logged.say("open")
+    number = logged.say("secret", channel="#cabal")
+    logged.configure(cabal={})
+    assert "cabal" not in logged.ask("/").body
+    missing = logged.ask("/log/net/%23none/")
+    day = PRIVATE_DAY.removesuffix("2026-11-21")
+    for path in (day, PRIVATE_DAY, f"{PRIVATE_DAY}.txt", f"{day}live", f"/line/{number}"):
+        answer = logged.ask(path)
+        assert (answer.status, answer.body) == (404, missing.body), path
 
 
 def test_a_channel_that_becomes_private_is_gone_at_once(logged):
@@ -342,3 +392,36 @@ def test_a_new_line_is_on_the_page_at_once(logged):
     assert "alice y" not in page(logged, DAY).plain
     logged.say("y")
     assert "alice y" in page(logged, DAY).plain
+
+
+@pytest.mark.parametrize(
+    "name", ["#x/events", "#x/events/", "#ops/2026-11-20", "#ops/2026-11-20.txt", "#a/", "#a//b", "#a%2Fb", "/x"]
+)
+def test_a_channel_whose_name_looks_like_an_address_has_all_its_pages(logged, name):
+    for each in ("#x", "#ops", "#a"):
+        logged.say("another", channel=each, at=NOON - timedelta(days=1))
+    logged.say("x", channel=name)
+    root = f"/log/net/{quote(name, safe='')}"
+    nearly = logged.ask(root)
+    assert (nearly.status, nearly.headers["location"]) == (308, f"{root}/")
+    shown = page(logged, f"{root}/")
+    assert f"{root}/2026-11-21" in shown.addresses
+    assert name in shown.plain
+    assert "alice x" in page(logged, f"{root}/2026-11-21").plain
+    assert logged.ask(f"{root}/2026-11-21.txt").body.endswith("<alice> x\n")
+    assert logged.ask(f"{root}/events", method="HEAD").headers["content-type"].startswith("text/event-stream")
+
+
+def test_the_end_of_an_address_belongs_to_no_name(logged):
+    logged.say("x", channel="#x/events")
+    assert logged.ask("/log/net/%23x%2Fevents%2F").status == 404
+    assert logged.ask("/log/net/%23x/events/").status == 200  # a proxy may have written it so
+
+
+def test_when_somebody_last_spoke_is_told_as_far_as_it_was_public(logged):
+    logged.say("open", at=NOON)
+    logged.configure(ops={"private": True})
+    logged.say("secret", at=NOON + timedelta(hours=1))
+    logged.configure(ops={})
+    assert "#ops on net last spoken in on 2026-11-21 12:00 UTC" in page(logged, "/").plain
+    assert "last spoken in on 2026-11-21 13:00 UTC" in page(logged, "/", cookie="good").plain

@@ -17,7 +17,7 @@ def now():
 
 def address(remembered, *spans, nick="alice", made=None):
     ids = {each.name: each.id for each in remembered.reading.channels()}
-    of = Pass(nick, tuple(Span(ids[name], since, until) for name, since, until in spans))
+    of = Pass(nick, tuple(Span(ids[name], since, until, name == "#cabal") for name, since, until in spans))
     return f"/missed/{remembered.missed.signer.sign(of, made or now())}"
 
 
@@ -86,6 +86,17 @@ def test_without_its_token_there_is_nothing(away):
     away.page(address(away), 404)
 
 
+def test_of_an_open_channel_only_what_was_public_is_shown(away):
+    away.configure(ops={"private": True})
+    away.say("alice: a secret of then", nick="bob", at=minute(21))
+    path = address(away, ("#ops", minute(10), minute(70)))
+    away.page(path, 404)
+    away.configure(ops={})
+    page = away.page(path)
+    assert "alice: look at this" in page.plain
+    assert "a secret of then" not in page.text
+
+
 def test_what_was_forgotten_meanwhile_is_not_on_it(away):
     path = address(away, ("#ops", minute(10), minute(70)))
     [line] = [each.id for each in away.missed.reading.day(1, NOON.date(), True) if "look at" in each.text]
@@ -102,14 +113,15 @@ def test_jobs_of_others_are_named_and_only_public_ones_are_led_to(away):
         "owner": "", "fence": 0, "cancelled": "", "told": True,
     }  # fmt: skip
     for number, public in ((1, True), (2, False)):
-        values = {**row, "id": number, "public": public}
+        values = {**row, "id": number, "public": public, "channel": "#cabal"}
         away.database.wait(lambda connection, values=values: connection.execute(jobs.insert(), values))
-    page = away.page(address(away, ("#ops", minute(10), minute(70))))
+    path = address(away, ("#cabal", minute(10), minute(70)))
+    page = away.page(path)
     assert "Job 1: up web-1" in page.plain
     assert "Job 2: up web-1" in page.plain
     assert [each for each in page.addresses if each.startswith("/jobs/")] == ["/jobs/1"]
     away.web(machines=False)
-    assert "/jobs/1" not in away.page(address(away, ("#ops", minute(10), minute(70)))).addresses
+    assert "/jobs/1" not in away.page(path).addresses
 
 
 def test_a_long_time_ends_with_a_way_to_the_log(remembered):

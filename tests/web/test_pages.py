@@ -82,7 +82,7 @@ class Served:
         self.database = Database(path, url)
         self.database.start()
         self.now = HIDDEN
-        self.history, self.replies = History(self.database), Replies(self.database)
+        self.history, self.replies = History(self.database, lambda: self.now), Replies(self.database)
         self.links = Links(self.database, self.history, lambda: self.now)
         self.port = Port("127.0.0.1:0")
         self.port.bind()

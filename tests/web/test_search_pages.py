@@ -104,13 +104,23 @@ def test_only_what_the_viewer_may_see_is_found_also_among_the_neighbours(remembe
     assert "zebra of the cabal" not in remembered.page("/search?q=zebra", token="wrong").plain
 
 
+def test_a_private_channel_whose_section_was_removed_is_not_named(remembered):
+    remembered.say("zebra", channel="#ops")
+    remembered.say("zebra of the cabal", channel="#cabal")
+    remembered.configure(cabal={})
+    for path in ("/search?q=%23cabal", "/search?q=zebra", "/search?q=2026-11-21", "/links"):
+        page = remembered.page(path)
+        assert "the cabal" not in page.plain
+        assert not [each for each in page.addresses if "cabal" in each]
+
+
 def test_what_a_holder_sees_is_kept_by_nobody_between(remembered):
     assert remembered.ask("/search?q=zebra").headers["cache-control"] == "no-cache"
     answer = remembered.ask("/search?q=zebra", remembered.holder())
     assert answer.headers["cache-control"] == "private, no-store"
     assert answer.headers["vary"] == "Cookie"
     assert "form-action 'self'" in answer.headers["content-security-policy"]
-    assert "script-src" not in answer.headers["content-security-policy"]
+    assert "script-src 'self'" in answer.headers["content-security-policy"]
 
 
 def test_a_line_that_was_forgotten_is_not_found_and_not_read_among_the_neighbours(remembered):

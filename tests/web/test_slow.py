@@ -204,6 +204,19 @@ def test_a_reader_who_takes_a_little_again_and_again_gets_all(served):
     assert taken + len(rest(connection)) > LARGE
 
 
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+def test_a_reader_who_takes_a_little_for_ever_is_dropped_in_the_end(protocol):
+    with Served(Patience(taking=1.0, least=1, whole=3.0), protocol) as served:
+        connection, begun, taken = served.call(get(b"large"), receives=65536), time.monotonic(), 0
+        with contextlib.suppress(ConnectionError):
+            while part := connection.recv(32768):
+                taken += len(part)
+                assert time.monotonic() - begun < DEADLINE, "it never ends"
+                threading.Event().wait(0.05)
+        assert taken < LARGE
+        assert time.monotonic() - begun > 2.0
+
+
 def test_a_stream_that_is_silent_for_long_is_left_open(served):
     connection = served.call(get(b"events"))
     while b"first" not in connection.recv(65536):

@@ -13,11 +13,14 @@ import pytest
 
 from chanops.web import tail
 from chanops.web.log_days import MOST_MISSED
-from chanops.web.tail import MOST_WAITING, Reader, event_of
+from chanops.web.tail import MOST_OF_ONE, MOST_WAITING, Reader, event_of, network_of
 from tests.web.logged import DEADLINE, NOON, Logged
 from tests.web.served import PAYLOADS, until
 
 EVENTS = "/log/net/%23ops/events"
+CABAL = "/log/net/%23cabal/events"
+MIDNIGHT = NOON + timedelta(hours=12)
+SECOND = timedelta(seconds=1)
 
 
 @pytest.fixture
@@ -31,11 +34,12 @@ def logged(database):
 class Listener:
     """Somebody who reads along."""
 
-    def __init__(self, logged, path=EVENTS, cookie="", last=0):
+    def __init__(self, logged, path=EVENTS, cookie="", last=0, caller=""):
         host, _, port = logged.port.address.rpartition(":")
         self.socket = socket.create_connection((host, int(port)), DEADLINE)
         head = f"GET {path} HTTP/1.1\r\nHost: {logged.port.address}\r\n"
         head += (f"Cookie: chanops={cookie}\r\n" if cookie else "") + (f"Last-Event-ID: {last}\r\n" if last else "")
+        head += f"X-Forwarded-For: {caller}\r\n" if caller else ""
         self.socket.sendall(f"{head}\r\n".encode())
         self.response = http.client.HTTPResponse(self.socket)
         self.response.begin()
@@ -51,6 +55,9 @@ class Listener:
             elif fields.get("event"):
                 return fields["event"], fields.get("data", ""), int(fields.get("id", 0))
         return None
+
+    def events(self, count):
+        return [self.event() for _ in range(count)]
 
     def close(self):
         self.response.close()
@@ -123,7 +130,7 @@ def test_a_line_that_is_forgotten_before_it_is_sent_is_not_sent():
     hub.readers[1].append(reader)
     reader.put(7, b"secret\n")
     reader.put(8, b"other\n")
-    hub.forget(1, [7])
+    hub.forget(1, [7], {7})
     events = reader.take()
     assert b"secret" not in events
     assert b"other" in events
@@ -238,3 +245,171 @@ def test_telling_never_waits_and_never_fails(logged):
     logged.days.kept([replace(said, id=2)])
     logged.days.changed(1, [2])
     assert threading.active_count() < 50
+
+
+# What was missed
+
+
+def test_a_page_that_was_empty_gets_all_of_its_day(logged, listen):
+    logged.say("yesterday", at=NOON - timedelta(days=1))
+    listener = listen(f"{EVENTS}?day=2026-11-21&after=0&count=0")
+    assert "before" in listener.event()[1]
+    logged.say("next")
+    assert "next" in listener.event()[1]
+
+
+def test_a_line_that_came_late_is_made_up_for(logged, listen):
+    last = logged.say("seen")
+    page = f"{EVENTS}?day=2026-11-21&after={last}&count="
+    late = logged.say("played back", at=NOON - 60 * SECOND)
+    assert late < last
+    assert [listen(f"{page}2").event()[1].count(each) for each in ("played back", "seen")] == [1, 0]
+    logged.say("end")
+    assert "end" in listen(f"{page}3").event()[1]
+
+
+def test_whoever_comes_back_never_goes_back(logged, listen):
+    listener = listen()
+    first = logged.say("first")
+    late = logged.say("played back", at=NOON - 60 * SECOND)
+    second = logged.say("second")
+    assert late < first
+    assert [number for *_, number in listener.events(3)] == [first, 0, second]
+    again = listen(f"{EVENTS}?after={second}&count=0")
+    assert {number for *_, number in again.events(4)} == {0}
+
+
+def test_what_was_forgotten_meanwhile_is_taken_back(logged, listen):
+    number, last = logged.say("secret"), logged.say("last")
+    other = logged.say("of another day", at=NOON - timedelta(days=1))
+    logged.forgetting.forget([number, other], "carol")
+    for listener in (listen(last=last), listen(f"{EVENTS}?day=2026-11-21&after={last}&count=3")):
+        assert listener.event()[:2] == ("forget", str(number))
+
+
+# Who may hear of what
+
+
+def test_a_stream_ends_before_anything_is_sent_to_whoever_has_no_token_any_more(logged, listen, monkeypatch):
+    monkeypatch.setattr(tail, "SURE", 0.0)
+    logged.say("x", channel="#cabal")
+    listener = listen(CABAL, cookie="good")
+    logged.holders.clear()
+    logged.say("secret", channel="#cabal")
+    assert listener.event()[0] == "over"
+    assert listener.event() is None
+
+
+def test_of_what_is_forgotten_everybody_hears_only_what_was_public(logged, listen):
+    logged.configure(ops={"private": True})
+    hidden = logged.say("secret")
+    logged.configure(ops={})
+    shown = logged.say("open")
+    everybody, holder = listen(last=shown), listen(last=shown, cookie="good")
+    logged.forgetting.forget([hidden], "carol")
+    logged.forgetting.forget([shown, hidden], "carol")
+    assert everybody.event()[:2] == ("forget", str(shown))
+    assert [event[1] for event in holder.events(2)] == [str(hidden), str(shown)]
+    assert listen(last=shown).event()[:2] == ("forget", str(shown))
+    assert listen(last=shown, cookie="good").event()[:2] == ("forget", f"{hidden} {shown}")
+
+
+# Midnight
+
+
+def test_the_last_lines_of_a_day_come_before_the_new_one(logged, listen, monkeypatch):
+    monkeypatch.setattr(tail, "SIGN_OF_LIFE", 0.1)
+    logged.now = MIDNIGHT - SECOND
+    listener = listen(f"{EVENTS}?day=2026-11-21")
+    logged.now = MIDNIGHT + SECOND
+    logged.say("last but one", at=MIDNIGHT - SECOND)
+    assert "last but one" in listener.event()[1]
+    logged.days.tail.in_loop(lambda: setattr(logged, "now", MIDNIGHT + 10 * SECOND))
+    logged.days.kept([replace(logged.reading.day(1, NOON.date(), True)[0], id=1 << 40, text="last")])
+    assert [event[0] for event in listener.events(2)] == ["line", "day"]
+
+
+def test_a_page_that_slept_over_midnight_gets_the_rest_of_its_day(logged, listen):
+    last = logged.say("seen")
+    logged.say("the rest", at=MIDNIGHT - SECOND)
+    logged.now = MIDNIGHT + timedelta(hours=9)
+    logged.say("of the next day", at=MIDNIGHT + SECOND)
+    listener = listen(f"{EVENTS}?day=2026-11-21&after={last}&count=2")
+    assert [each in event[1] for each, event in zip(("the rest", "11-22"), listener.events(2), strict=True)] == [1, 1]
+
+
+def test_a_page_of_a_new_day_is_not_told_of_the_old_one(logged, listen, monkeypatch):
+    monkeypatch.setattr(tail, "SIGN_OF_LIFE", 0.1)
+    logged.now = MIDNIGHT + SECOND
+    listener = listen(f"{EVENTS}?day=2026-11-22&after=0&count=0")
+    logged.say("good morning", at=MIDNIGHT + SECOND)
+    assert "good morning" in listener.event()[1]
+
+
+# How many
+
+
+def test_one_caller_does_not_take_all_places(logged, listen):
+    many = [listen(caller="198.51.100.7") for _ in range(MOST_OF_ONE)]
+    assert listen(caller="198.51.100.7").status == 503
+    assert listen(caller="198.51.100.8").status == 200
+    assert listen().status == 200
+    many[0].close()
+    until(lambda: logged.days.tail.callers["198.51.100.7"] < MOST_OF_ONE)
+    assert listen(caller="198.51.100.7").status == 200
+
+
+def test_a_caller_is_an_address_or_a_network_but_no_proxy_of_this_machine():
+    hosts = ("198.51.100.7", "::ffff:198.51.100.7", "2001:db8::1", "2001:db8::ff:1", "127.0.0.1", "::1", "", "x")
+    network = "2001:db8::/64"
+    assert [network_of(each) for each in hosts] == [*["198.51.100.7"] * 2, network, network, *[""] * 4]
+
+
+# While pages are made
+
+
+@pytest.fixture
+def busy(logged):
+    """The thread that makes pages is at it, until this is set."""
+    done = threading.Event()
+    logged.days.making.thread.submit(done.wait)
+    yield done
+    done.set()
+
+
+def test_streams_and_pages_that_are_there_do_not_wait_for_pages_that_are_made(logged, listen, busy, monkeypatch):
+    monkeypatch.setattr(tail, "SIGN_OF_LIFE", 0.1)
+    listener = listen()
+    for _ in range(3):
+        assert listener.response.readline()
+    assert logged.ask("/log/net/%23nowhere/2026-11-21").status == 404
+    busy.set()
+    tag = logged.ask("/log/net/%23ops/2026-11-21").headers["etag"]
+    assert logged.ask("/log/net/%23ops/2026-11-21.txt").status == 200
+    again = threading.Event()
+    logged.days.making.thread.submit(again.wait)
+    logged.say("x", channel="#other")
+    logged.days.cache.look_again([1])
+    assert logged.ask("/log/net/%23ops/2026-11-21", if_none_match=tag).status == 304
+    assert logged.ask("/log/net/%23ops/2026-11-21.txt").status == 200
+    again.set()
+
+
+def test_not_many_wait_for_a_page_and_none_is_made_for_those_who_are_gone(logged, busy, monkeypatch):
+    logged.days.making.most = 5
+    read, reading = [], logged.reading.day
+    monkeypatch.setattr(logged.reading, "day", lambda *of: (read.append(of), reading(*of))[1])
+    host, _, port = logged.port.address.rpartition(":")
+    callers = []
+    for _ in range(5):
+        callers.append(socket.create_connection((host, int(port)), DEADLINE))
+        callers[-1].sendall(b"GET /log/net/%23ops/2026-11-21.txt?from=1 HTTP/1.1\r\nHost: x\r\n\r\n")
+    until(lambda: logged.days.making.waiting == 5)
+    refused = logged.ask("/log/net/%23ops/2026-11-21")
+    assert (refused.status, refused.headers["retry-after"]) == (503, "5")
+    for each in callers:
+        each.close()
+    until(lambda: not logged.server.server.server_state.connections)
+    busy.set()
+    assert logged.ask("/log/net/%23ops/2026-11-21").status == 200
+    assert len(read) == 2  # and the one that was begun before

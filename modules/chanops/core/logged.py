@@ -1,7 +1,7 @@
 """What a channel's log keeps of what happened there: which events, and their text."""
 
 from chanops.core.message import Message
-from chanops.core.text import plain
+from chanops.core.text import UNSEEN, plain
 
 LOGGED = ("message", "action", "notice", "join", "part", "quit", "kick", "nick", "topic", "mode")
 ACTION = "\x01ACTION "
@@ -22,6 +22,8 @@ def log_text(said: Message) -> str:
     return text
 
 
-def is_off(text: str) -> bool:
-    """Whether whoever said this does not want it kept."""
-    return plain(text).lstrip().lower().startswith(OFF)
+def is_off(text: str, kind: str = "message") -> bool:
+    """Whether whoever said this, a log's text of that kind, does not want it kept; of a kick, the reason tells."""
+    words = plain(text.partition(" ")[2] if kind == "kick" else text)
+    seen = words if words.isprintable() else UNSEEN.sub("", words)
+    return seen.lstrip().lower().startswith(OFF)

@@ -252,6 +252,11 @@ class Connection(irc.client.ServerConnection):  # type: ignore[misc]  # irc ship
         """Whether we are in a channel now."""
         return self.connected and self.registration.online and self.state.fold(channel) in self.state.joined
 
+    def has(self, channel: str, nick: str) -> bool:
+        """Whether somebody is in a channel with us now."""
+        name = self.state.names.get(self.state.fold(channel), "")
+        return self.is_in(channel) and self.state.members.has(name, nick)
+
     def send_raw(self, string: str) -> None:
         """What irc's verbs (join, part, topic …) send; from any thread, and it waits its turn."""
         self.outbox.put(string)

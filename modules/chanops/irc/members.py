@@ -52,6 +52,10 @@ class Members:
             self.add(channel, new)
         return channels
 
+    def has(self, channel: str, nick: str) -> bool:
+        """Whether somebody is in a channel; from any thread."""
+        return self.fold(nick) in self.rooms.get(channel, ())
+
     def of(self, nick: str) -> tuple[str, ...]:
         """The channels where a nick is."""
         folded = self.fold(nick)

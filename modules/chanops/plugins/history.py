@@ -46,7 +46,7 @@ def seen(nick: str, *, said: Message, recall: Recall, pages: Pages) -> str:
     elif line.kind == "nick":
         what = f"becoming {line.plain}"
     else:
-        what = DOING.get(line.kind, "with a link")
+        what = DOING.get(line.kind, line.kind)
     return f"{line.nick} was seen {ago(said.at - line.at)} in {line.channel}, {what} {pages.line(line.id)}".rstrip()
 
 

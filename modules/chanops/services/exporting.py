@@ -3,13 +3,14 @@
 import json
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Select, and_, select
+from sqlalchemy import ColumnElement, Row, Select, select
 
 from chanops.core.access import fold
+from chanops.core.sections import Settings
 from chanops.core.text import plain, visible
 from chanops.services.database import Database
 from chanops.services.line_rows import FORGOTTEN
@@ -32,10 +33,10 @@ TEXTS: dict[str, Callable[[str, str], str]] = {
     "mode": lambda nick, text: f"*** {nick} sets mode {text}",
     FORGOTTEN: lambda nick, text: f"*** a line of {nick} was forgotten",
 }
+PLACE = channels.c.network, channels.c.name.label("channel")
 LINE = (
     lines.c.id,
-    channels.c.network,
-    channels.c.name,
+    *PLACE,
     *(lines.c[name] for name in ("at", "nick", "account", "kind", "text", "msgid", "public")),
     forgotten.c.at.label("gone"),
     forgotten.c.by,
@@ -49,6 +50,7 @@ class Export:
 
     database: Database
     pages: Pages
+    settings: Settings
     form: str = "jsonl"
     network: str = ""
     channel: str = ""
@@ -58,6 +60,8 @@ class Export:
     """Also what not everybody may see."""
     left_out: int = 0
     """Lines that were not written since not everybody may see them."""
+    rules: dict[tuple[str, str], bool] = field(default_factory=dict)
+    """Which channels are open, as far as that was asked."""
 
     def write(self) -> Iterator[str]:
         """The lines of the file, in order of their numbers; then links, then jobs. Nothing is locked meanwhile."""
@@ -73,10 +77,19 @@ class Export:
         query = select(*LINE).join(channels, lines.c.channel_id == channels.c.id)
         query = query.outerjoin(forgotten, forgotten.c.line == lines.c.id).where(*self.meant(lines.c.at))
         for row in self.each(query, lines.c.id):
-            if row.public or self.private:
+            if self.shown(row):
                 yield row
             else:
                 self.left_out += 1
+
+    def shown(self, row: Row[Any]) -> bool:
+        """Whether something is written: what was for everybody's eyes then, in a channel that still is."""
+        if self.private:
+            return True
+        pair = row.network, row.channel
+        if pair not in self.rules:
+            self.rules[pair] = self.settings.channel(*pair).open
+        return bool(row.public) and self.rules[pair]
 
     def meant(self, at: ColumnElement[int]) -> Iterator[ColumnElement[bool]]:
         """Of which channels and times."""
@@ -102,7 +115,7 @@ class Export:
 
     def line(self, row: Row[Any]) -> dict[str, Any]:
         """A line as JSON has it."""
-        made = {"type": "line", "id": row.id, "network": row.network, "channel": row.name, "at": iso(row.at)}
+        made = {"type": "line", "id": row.id, "network": row.network, "channel": row.channel, "at": iso(row.at)}
         made |= {name: getattr(row, name) for name in ("nick", "account", "kind", "text", "msgid")}
         made |= {"public": bool(row.public)}
         if row.gone is not None:
@@ -116,25 +129,35 @@ class Export:
         if row.kind not in TEXTS:
             return ""
         said = TEXTS[row.kind](row.nick, plain(row.text))
-        return f"{iso(row.at)} {visible(f'{row.network}/{row.name} {said}').rstrip()}\n"
+        return f"{iso(row.at)} {visible(f'{row.network}/{row.channel} {said}').rstrip()}\n"
 
     def links(self) -> Iterator[dict[str, Any]]:
         """Links with their titles, and the numbers of the lines in which they were said again."""
-        query = select(*links.c).join(lines, links.c.line == lines.c.id).join(channels)
-        query = query.where(*self.meant(lines.c.at), *(() if self.private else (and_(links.c.public, lines.c.public),)))
-        for row in self.each(query, links.c.id):
+        query = select(*links.c, *PLACE).join(lines, links.c.line == lines.c.id).join(channels)
+        query = query.where(*self.meant(lines.c.at), *(() if self.private else (lines.c.public,)))
+        for row in filter(self.shown, self.each(query, links.c.id)):
             made = {"type": "link", "id": row.id, "line": row.line, "place": row.place, "key": row.key}
-            made |= {"address": row.address, "title": row.title, "fetched": row.fetched, "public": bool(row.public)}
-            yield made | {"at": iso(row.at), "changed": iso(row.changed), "mentions": self.mentions(row.id)}
+            title, titled = (row.title, row.titled) if self.may_tell(row.titled) else ("", None)
+            made |= {"address": row.address, "title": title, "titled": titled, "fetched": row.fetched}
+            made |= {"public": bool(row.public), "at": iso(row.at), "changed": iso(row.changed)}
+            yield made | {"mentions": self.mentions(row.id)}
+
+    def may_tell(self, line: int | None) -> bool:
+        """Whether a title is written: not one that was given where not everybody may see it."""
+        if line is None or self.private:
+            return True
+        query: Select[Any] = select(*PLACE, lines.c.public).select_from(lines).join(channels).where(lines.c.id == line)
+        with self.database.read() as connection:
+            row = connection.execute(query).first()
+        return row is not None and self.shown(row)
 
     def mentions(self, link: int) -> list[int]:
         """The lines that say a link again, of those that are meant."""
-        query = select(mentions.c.line).join(lines, mentions.c.line == lines.c.id).join(channels)
-        query = query.where(mentions.c.link == link, *self.meant(lines.c.at))
-        if not self.private:
-            query = query.where(lines.c.public)
+        query: Select[Any] = select(mentions.c.line, *PLACE, lines.c.public)
+        query = query.join(lines, mentions.c.line == lines.c.id).join(channels)
+        query = query.where(mentions.c.link == link, *self.meant(lines.c.at)).order_by(mentions.c.line)
         with self.database.read() as connection:
-            return list(connection.execute(query.order_by(mentions.c.line)).scalars())
+            return [row.line for row in connection.execute(query) if self.shown(row)]
 
     def jobs(self) -> Iterator[dict[str, Any]]:
         """Jobs with what became of each machine. They are not taken back: they have acted."""
@@ -145,9 +168,7 @@ class Export:
             query = query.where(jobs.c.created >= stamp(self.since))
         if self.until:
             query = query.where(jobs.c.created < stamp(self.until))
-        if not self.private:
-            query = query.where(jobs.c.public)
-        for row in self.each(query, jobs.c.id):
+        for row in filter(self.shown, self.each(query, jobs.c.id)):
             if self.channel and fold(self.channel) != fold(row.channel):
                 continue
             made = {"type": "job"} | {name: getattr(row, name) for name in OF_JOB}

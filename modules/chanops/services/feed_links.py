@@ -1,19 +1,11 @@
 """The links of a feed: of the channels that somebody may see, of one person, with one tag."""
 
-from collections.abc import Sequence
-from typing import Any
-
-from sqlalchemy import ColumnElement, Select, func, or_, select
-
 from chanops.core.access import fold
 from chanops.services.database import Database
 from chanops.services.feed_topics import tags_in
-from chanops.services.link_rows import Link, joined, link_of, within
-from chanops.services.tables import lines, links
-from chanops.services.visibility import Seen
+from chanops.services.link_places import Asked, View, find
+from chanops.services.link_rows import Link
 
-# Those of one person and those with a tag are looked for in the newest: no index knows of them, and anybody may ask.
-LOOKED_AT = 100_000
 MOST_LIKELY = 1000
 WITHIN = 2.0  # seconds for looking through them
 
@@ -24,38 +16,25 @@ class LinksOf:
     def __init__(self, database: Database) -> None:
         self.database = database
 
-    def newest(self, seen: Sequence[Seen], most: int) -> list[Link]:
+    def newest(self, view: View, most: int) -> list[Link]:
         """The newest of these channels."""
-        return self.found(self.query(seen).limit(most))
+        return self.found(view, Asked(), most)
 
-    def by(self, seen: Sequence[Seen], who: str, most: int) -> list[Link]:
+    def by(self, view: View, who: str, most: int) -> list[Link]:
         """Those that were posted by a nick or an account."""
-        # A database folds other letters than IRC does, or fewer: it finds some too many.
-        cases = sorted({fold(who), who.lower()})
-        own = or_(*(func.lower(column).in_(cases) for column in (lines.c.nick, lines.c.account)))
-        found = self.found(self.query(seen).where(own, recent()).limit(2 * most), WITHIN)
+        found = self.found(view, Asked(nick=who), 2 * most, WITHIN)
         return [link for link in found if fold(who) in (fold(link.said.nick), fold(link.said.account))][:most]
 
-    def tagged(self, seen: Sequence[Seen], tag: str, most: int) -> list[Link]:
+    def tagged(self, view: View, tag: str, most: int) -> list[Link]:
         """Those with a #tag in what they are called."""
-        texts = (links.c.title, lines.c.text)
-        likely = or_(*(column.icontains(f"#{tag}", autoescape=True) for column in texts))
-        found = self.found(self.query(seen).where(likely, recent()).limit(MOST_LIKELY), WITHIN)
+        found = self.found(view, Asked(tag=tag), MOST_LIKELY, WITHIN)
         return [link for link in found if tag in tags_of(link)][:most]
 
-    def query(self, seen: Sequence[Seen]) -> Select[Any]:
-        return joined().where(within(seen)).order_by(links.c.line.desc(), links.c.place.desc())
-
-    def found(self, query: Select[Any], within: float | None = None) -> list[Link]:
+    def found(self, view: View, asked: Asked, most: int, within: float | None = None) -> list[Link]:
         with self.database.read(within) as connection:
-            return [link_of(row) for row in connection.execute(query)]
+            return find(connection, view, asked, most)
 
 
 def tags_of(link: Link) -> tuple[str, ...]:
     """The #tags of the title that somebody gave, or of what was said."""
     return tags_in(link.title or link.said.plain)
-
-
-def recent() -> ColumnElement[bool]:
-    newest = select(func.max(links.c.id)).scalar_subquery()
-    return links.c.id > newest - LOOKED_AT

@@ -14,17 +14,19 @@ from chanops.services.feed_jobs import Ended, PublicJobs
 from chanops.services.feed_links import LinksOf
 from chanops.services.feed_topics import OPML, WHOLE, Topic
 from chanops.services.line_rows import SPOKEN, Said
+from chanops.services.link_places import View
 from chanops.services.link_rows import Link
 from chanops.services.links import Links
 from chanops.services.pages import Pages
 from chanops.services.reading import Reading
 from chanops.services.search import Search
-from chanops.services.tables import forgotten, lines
+from chanops.services.tables import forgotten, lines, mentions
 from chanops.services.visibility import EVERYBODY, Seen, Viewer, Visibility
 
 BEFORE, AMONG = 3, 10  # lines that are shown before a link, and among how many they are looked for
 MOST_CONTEXTS = 2000
 MOST_FOUND = 50
+AGAIN = select(func.max(mentions.c.line))
 
 
 @dataclass(frozen=True)
@@ -73,11 +75,12 @@ class Sources:
         if topic.which == "search":
             found = self.search.find(read(topic.word), seen, most=MOST_FOUND).lines
             return [of_line(each, self.pages, self.before(each, seen)) for each in found]
+        view = View(seen, self.visibility.channels(source.viewer))
         if topic.which == "by":
-            return self.of_links(self.links_of.by(seen, topic.word, most), seen)
+            return self.of_links(self.links_of.by(view, topic.word, most), seen)
         if topic.which == "tag":
-            return self.of_links(self.links_of.tagged(seen, topic.word, most), seen)
-        links = [] if topic.which == "jobs" else self.of_links(self.links_of.newest(seen, most), seen)
+            return self.of_links(self.links_of.tagged(view, topic.word, most), seen)
+        links = [] if topic.which == "jobs" else self.of_links(self.links_of.newest(view, most), seen)
         jobs = [] if topic.which == "links" else [of_job(each, self.pages) for each in self.ended(source, most)]
         return merged(links, jobs, most)
 
@@ -120,5 +123,7 @@ class Sources:
         if topic.which == "search":
             return *ours, connection.execute(select(func.max(lines.c.id))).scalar()
         if topic.which == OPML:
-            return *ours, self.jobs.on, len(self.reading.channels())
-        return *ours, self.links.stamp(connection), self.jobs.stamp(), self.jobs.on
+            return *ours, self.jobs.on, len(self.visibility.channels())
+        # A link that is said again is no news, but where it is new: in another channel, of another person.
+        again = connection.execute(AGAIN).scalar() if topic.channel or topic.which in ("by", "tag") else None
+        return *ours, self.links.stamp(connection), again, self.jobs.stamp(), self.jobs.on

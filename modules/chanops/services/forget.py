@@ -9,7 +9,17 @@ from sqlalchemy import Connection, delete, func, or_, select, text, update
 from chanops.core.access import is_form_of
 from chanops.core.message import Message
 from chanops.services.database import Database
-from chanops.services.line_rows import A_DAY, FORGOTTEN, SPOKEN, Index, Said, changed, said_from, said_lines, touch_day
+from chanops.services.line_rows import (
+    A_DAY,
+    FORGOTTEN,
+    SPOKEN,
+    Index,
+    Said,
+    changed,
+    said_from,
+    said_lines,
+    touch_days_of,
+)
 from chanops.services.reading import Reading
 from chanops.services.scrub import Scrub
 from chanops.services.tables import channels, lines, links, mentions, stamp
@@ -130,6 +140,8 @@ def forget_links(
 
     It stays with those who see it, so as long as there is one, with a line of a channel that is open.
     """
+    concerned = select(links.c.id).where(or_(links.c.line.in_(numbers), links.c.titled.in_(numbers)))
+    touch_days_of(connection, connection.execute(concerned).scalars().all())
     connection.execute(delete(mentions).where(mentions.c.line.in_(numbers)))
     changed_at = max(now, (connection.execute(select(func.max(links.c.changed))).scalar() or 0) + 1)
     own = select(links.c.id, links.c.public, links.c.titled, lines.c.channel_id).join(lines, links.c.line == lines.c.id)
@@ -145,12 +157,8 @@ def forget_links(
         moved = {"line": line, "place": place + 1, "changed": changed_at}
         untitled = {} if titled in again else {"title": "", "titled": None}
         connection.execute(update(links).where(links.c.id == link).values(**moved, **untitled))
-        touch_day(connection, line)
-    given = select(links.c.id, links.c.line).where(links.c.titled.in_(numbers))
-    for link, line in connection.execute(given).all():
-        change = update(links).where(links.c.id == link)
-        connection.execute(change.values(title="", titled=None, changed=changed_at))
-        touch_day(connection, line)
+    change = update(links).where(links.c.titled.in_(numbers))
+    connection.execute(change.values(title="", titled=None, changed=changed_at))
 
 
 def mentions_of(

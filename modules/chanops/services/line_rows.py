@@ -6,19 +6,20 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
-from sqlalchemy import Connection, Select, select, text
+from sqlalchemy import ColumnElement, Connection, Select, select, text
 
 from chanops.core.access import fold
 from chanops.core.message import Message
 from chanops.core.text import plain
 from chanops.services.database import insert_all
-from chanops.services.tables import channels, lines, moment, stamp
+from chanops.services.tables import channels, lines, links, mentions, moment, stamp
 
 # IRC began in August 1988, so no line is older. Sixteen numbers a second from there on: numbers grow with
 # time, and an old line that is found later gets a number among its neighbours without moving one of them.
 BEGINNING = datetime(1988, 1, 1, tzinfo=UTC)
 A_SECOND = 16
 SEARCHED = 4096
+AT_ONCE = 500
 A_DAY = 86_400_000  # milliseconds
 SPOKEN = ("message", "action", "notice")
 LINK, FORGOTTEN = "link", "forgotten"
@@ -128,8 +129,9 @@ def insert_lines(connection: Connection, rows: Sequence[Row], index: Index) -> N
     for row in rows:
         key = row["channel_id"], row["at"] // A_DAY, row["public"]
         (spoken if row["kind"] in SPOKEN else events)[key] += 1
-        who = row["channel_id"], fold(row["nick"])
-        last[who] = max(last.get(who, 0), row["id"])
+        if row["kind"] != LINK:  # the place of a line that is not kept
+            who = row["channel_id"], fold(row["nick"])
+            last[who] = max(last.get(who, 0), row["id"])
     changed(connection, spoken, events)
     if last:
         connection.execute(SEE, [{"channel_id": of, "nick": nick, "line": line} for (of, nick), line in last.items()])
@@ -158,8 +160,15 @@ def day_of(at: datetime) -> int:
     return stamp(at) // A_DAY
 
 
-def touch_day(connection: Connection, line: int) -> None:
-    """The day of a line is shown differently from now on."""
-    query = select(lines.c.channel_id, lines.c.at, lines.c.public).where(lines.c.id == line)
-    for channel_id, at, public in connection.execute(query):
-        changed(connection, {(channel_id, at // A_DAY, bool(public)): 0}, {})
+def touch_days(connection: Connection, which: ColumnElement[bool]) -> None:
+    """The days of lines are shown otherwise from now on."""
+    query = select(lines.c.channel_id, lines.c.at, lines.c.public).where(which)
+    changed(connection, {(row[0], row[1] // A_DAY, bool(row[2])): 0 for row in connection.execute(query)}, {})
+
+
+def touch_days_of(connection: Connection, numbers: Sequence[int]) -> None:
+    """So are all days on which links were said, first or again, since their titles are others."""
+    for at in range(0, len(numbers), AT_ONCE):
+        some = numbers[at : at + AT_ONCE]
+        touch_days(connection, lines.c.id.in_(select(links.c.line).where(links.c.id.in_(some))))
+        touch_days(connection, lines.c.id.in_(select(mentions.c.line).where(mentions.c.link.in_(some))))

@@ -2,36 +2,24 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import date
-from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, func, or_, select
+from sqlalchemy import select
 
 from chanops.core.access import fold
 from chanops.services.database import Database
-from chanops.services.feed_links import recent, tags_of
+from chanops.services.feed_links import tags_of
 from chanops.services.line_rows import FORGOTTEN
-from chanops.services.link_rows import Link, joined, link_of, within
-from chanops.services.reading import A_DAY, number_of
-from chanops.services.tables import lines, links, mentions
+from chanops.services.link_places import Asked, View, find
+from chanops.services.link_rows import Link
+from chanops.services.link_titles import may_be_read
+from chanops.services.tables import lines, mentions
 from chanops.services.visibility import Seen
 
-MOST_WORDS = 8
+__all__ = ["Asked", "LinkLists", "LinkPage", "Listed"]
+
 MOST_LIKELY = 1000
 MOST_AGAIN = 20
 SECONDS = 2.0
-NEWEST_FIRST = links.c.line.desc(), links.c.place.desc()
-
-
-@dataclass(frozen=True)
-class Asked:
-    """What links somebody wants to see; "" and None ask nothing."""
-
-    words: str = ""
-    network: str = ""
-    nick: str = ""
-    tag: str = ""
-    day: date | None = None
 
 
 @dataclass(frozen=True)
@@ -57,12 +45,21 @@ class LinkLists:
     def __init__(self, database: Database) -> None:
         self.database = database
 
-    def page(self, seen: Sequence[Seen], asked: Asked, before: int = 0, most: int = 50) -> LinkPage:
-        """The newest links that are asked for, older than one of them."""
-        query = joined().where(within(seen), *conditions(asked)).order_by(*NEWEST_FIRST)
-        if before:
-            query = query.where(older_than(before))
-        found = self.found(query.limit(MOST_LIKELY if asked.tag or asked.nick else most + 1))
+    def page(
+        self,
+        seen: Sequence[Seen],
+        asked: Asked,
+        before: int = 0,
+        most: int = 50,
+        everywhere: Sequence[Seen] | None = None,
+    ) -> LinkPage:
+        """The newest links that are asked for, older than one of them; `everywhere` is all that this viewer sees."""
+        if asked.nick:
+            seen = [each for each in seen if each.channel.network == asked.network]
+        view = View(seen, seen if everywhere is None else everywhere)
+        wanted = MOST_LIKELY if asked.tag or asked.nick else most + 1
+        with self.database.read(within=SECONDS) as connection:
+            found = find(connection, view, asked, wanted, before)
         fitting = [each for each in found if fits(each, asked)]
         if len(fitting) <= most:
             more = found[-1].id if len(found) == MOST_LIKELY else 0
@@ -76,13 +73,10 @@ class LinkLists:
 
     def again(self, numbers: Sequence[int], seen: Sequence[Seen]) -> dict[int, list[str]]:
         """Who mentioned links again where that may be seen, in their order."""
-        open_ = [each.channel.id for each in seen if not each.everything]
-        whole = [each.channel.id for each in seen if each.everything]
         query = (
             select(mentions.c.link, lines.c.nick)
             .join(lines, mentions.c.line == lines.c.id)
-            .where(mentions.c.link.in_(numbers), lines.c.kind != FORGOTTEN)
-            .where(or_(lines.c.channel_id.in_(whole), and_(lines.c.channel_id.in_(open_), lines.c.public.is_(True))))
+            .where(mentions.c.link.in_(numbers), lines.c.kind != FORGOTTEN, may_be_read(lines, seen))
             .order_by(mentions.c.line)
         )
         found: dict[int, list[str]] = {}
@@ -91,44 +85,11 @@ class LinkLists:
                 found.setdefault(link, []).append(nick)
         return found
 
-    def found(self, query: Select[Any]) -> list[Link]:
-        with self.database.read(within=SECONDS) as connection:
-            return [link_of(row) for row in connection.execute(query)]
-
-
-def conditions(asked: Asked) -> list[ColumnElement[bool]]:
-    """What is asked, as far as the database can tell."""
-    where: list[ColumnElement[bool]] = []
-    texts = links.c.title, links.c.fetched, links.c.address, lines.c.text
-    for word in asked.words.split()[:MOST_WORDS]:
-        where.append(or_(*(column.icontains(word, autoescape=True) for column in texts)))
-    if asked.day is not None:
-        first = number_of(asked.day) * A_DAY
-        where.append(lines.c.at.between(first, first + A_DAY - 1))
-    if asked.tag:
-        where.append(or_(*(each.icontains(f"#{asked.tag}", autoescape=True) for each in (links.c.title, lines.c.text))))
-    if asked.nick:
-        cases = sorted({fold(asked.nick), asked.nick.lower()})
-        where.append(or_(*(func.lower(column).in_(cases) for column in (lines.c.nick, lines.c.account))))
-    # Words, tags and people have no index: anybody may ask for some that nobody ever used.
-    return [*where, recent()] if asked.words or asked.tag or asked.nick else where
-
 
 def fits(link: Link, asked: Asked) -> bool:
     """What only we can tell: databases fold other letters than IRC does."""
     own = fold(link.said.nick), fold(link.said.account)
-    return (
-        (not asked.nick or fold(asked.nick) in own)
-        and (not asked.network or link.said.network == asked.network)
-        and (not asked.tag or asked.tag.lower() in tags_of(link))
-    )
-
-
-def older_than(before: int) -> ColumnElement[bool]:
-    """Behind a link in the list."""
-    line = select(links.c.line).where(links.c.id == before).scalar_subquery()
-    place = select(links.c.place).where(links.c.id == before).scalar_subquery()
-    return or_(links.c.line < line, and_(links.c.line == line, links.c.place < place))
+    return (not asked.nick or fold(asked.nick) in own) and (not asked.tag or asked.tag.lower() in tags_of(link))
 
 
 def others(nicks: Sequence[str], link: Link) -> tuple[str, ...]:

@@ -1,13 +1,26 @@
 """Links as rows: what is asked of the tables, and what is put into them."""
 
 import json
-from collections import Counter, defaultdict
-from collections.abc import Collection, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, ColumnElement, Connection, Select, and_, bindparam, cast, func, or_, select, update
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Connection,
+    FromClause,
+    Select,
+    and_,
+    bindparam,
+    cast,
+    func,
+    or_,
+    select,
+    update,
+)
 
 from chanops.core.message import Message
 from chanops.core.text import shorten
@@ -23,13 +36,28 @@ INSERT, NOTE = links.insert(), mentions.insert()
 GIVEN = Each(bindparam("given")).table_valued("value")
 # Each by itself: two in one query would be a look at every row.
 NEWEST = select(*(select(func.max(column)).scalar_subquery() for column in (links.c.id, links.c.changed)))
-PLACES = (
-    select(links.c.line, func.max(links.c.place))
-    .where(links.c.line.in_(select(cast(GIVEN.c.value, BigInteger))))
-    .group_by(links.c.line)
+OF_LINE = lines.c.channel_id, lines.c.public, channels.c.network, channels.c.name
+PLACES = func.coalesce(select(func.max(links.c.place)).where(links.c.line == lines.c.id).scalar_subquery(), 0)
+HOMES = (
+    select(lines.c.id, lines.c.kind, PLACES, *OF_LINE)
+    .join(channels, lines.c.channel_id == channels.c.id)
+    .where(lines.c.id.in_(select(cast(GIVEN.c.value, BigInteger))))
+)
+RECENT = (
+    select(links.c.id, links.c.line, links.c.title, links.c.at, links.c.key, links.c.public, *OF_LINE)
+    .join(lines, links.c.line == lines.c.id)
+    .join(channels, lines.c.channel_id == channels.c.id)
+    .where(links.c.key.in_(select(GIVEN.c.value)), links.c.at > bindparam("earliest"))
+    .order_by(links.c.id)
 )
 ONCE_WITHIN = 86_400_000  # milliseconds
 LONGEST_TITLE = 300
+Scope = tuple[int, bool]
+"""Who sees a link: the channel, or 0 where that is everybody just now; and whether its line is public."""
+Stored = tuple[int, bool]
+"""The number of a link, or 0 if its line is forgotten; and whether it is new."""
+IsOpen = Callable[[str, str], bool]
+"""Whether what is said in a channel of a network is for everybody's eyes."""
 
 
 @dataclass(frozen=True)
@@ -67,8 +95,20 @@ class Posted:
     said: Message
     address: str
     title: str
-    key: tuple[str, bool]
-    """By what two links are the same: the address, and whether everybody may see it."""
+    key: str
+    """By what two addresses are the same."""
+    line: int = 0
+    """Its number, once it has one."""
+
+
+@dataclass(slots=True)
+class Home:
+    """What must be known of a line to put a link there."""
+
+    kind: str
+    places: int
+    """How many links it has already."""
+    scope: Scope
 
 
 def given(values: Collection[int | str]) -> dict[str, str]:
@@ -76,23 +116,29 @@ def given(values: Collection[int | str]) -> dict[str, str]:
     return {"given": json.dumps(list(values))}
 
 
-def places_in(connection: Connection, numbers: Sequence[int]) -> Counter[int]:
-    """How many links each of these lines has already."""
-    return Counter({row[0]: row[1] for row in connection.execute(PLACES, given(set(numbers)))})
+def scope_of(row: Sequence[Any], is_open: IsOpen) -> Scope:
+    """Of a row with OF_LINE."""
+    channel_id, public, network, name = row
+    return (0 if public and is_open(network, name) else channel_id, bool(public))
 
 
-def recent_links(connection: Connection, batch: Sequence[Posted]) -> dict[tuple[str, bool], list[Recent]]:
-    """The links of each key that were said within a day of one in the batch, in their order."""
+def homes_of(connection: Connection, numbers: Sequence[int], is_open: IsOpen) -> dict[int, Home]:
+    """Lines by their numbers."""
+    rows = connection.execute(HOMES, given(set(numbers)))
+    return {row[0]: Home(row[1], row[2], scope_of(row[3:], is_open)) for row in rows}
+
+
+def recent_links(
+    connection: Connection, batch: Sequence[Posted], is_open: IsOpen
+) -> dict[tuple[str, Scope], list[Recent]]:
+    """The links that were said within a day of one in the batch, by address and scope, in their order."""
     earliest = stamp(min(posted.said.at for posted in batch)) - ONCE_WITHIN
-    query = (
-        select(links.c.key, links.c.public, links.c.id, links.c.line, links.c.title, links.c.at)
-        .where(links.c.key.in_(select(GIVEN.c.value)), links.c.at > earliest)
-        .order_by(links.c.id)
-    )
+    keys = {posted.key for posted in batch}
     found = defaultdict(list)
-    keys = {posted.key[0] for posted in batch}
-    for key, public, *rest in connection.execute(query, given(keys)):
-        found[key, public].append(Recent(*rest))
+    for row in connection.execute(RECENT, {"earliest": earliest, **given(keys)}):
+        channel_id, public, network, name = row[6:]
+        scope = scope_of((channel_id, public and row[5], network, name), is_open)
+        found[row[4], scope].append(Recent(*row[:4]))
     return found
 
 
@@ -103,22 +149,24 @@ def write_all(
     insert_all(connection, INSERT, new)
     if titled:
         change = update(links).where(links.c.id == bindparam("of"))
-        connection.execute(change.values(title=bindparam("title"), changed=bindparam("changed")), titled)
+        connection.execute(change.values(**{name: bindparam(name) for name in ("title", "titled", "changed")}), titled)
     insert_all(connection, NOTE, noted, "DO NOTHING")
 
 
-def row_of(link: Recent, place: int, posted: Posted) -> dict[str, Any]:
+def row_of(link: Recent, home: Home, posted: Posted) -> dict[str, Any]:
+    """A new link; its line is its home."""
     return {
         "id": link.id,
         "line": link.line,
-        "place": place,
-        "key": posted.key[0],
+        "place": home.places,
+        "key": posted.key,
         "address": posted.address,
         "title": link.title,
-        "public": posted.key[1],
+        "public": home.scope[1],
         "at": link.at,
         "changed": link.at,
         "fetched": "",
+        "titled": link.line if link.title else None,
     }
 
 
@@ -134,9 +182,9 @@ def link_of(row: Sequence[Any]) -> Link:
     return Link(row[0], row[1], row[2], row[3], moment(row[4]), row[5], said_from(row[6:]))
 
 
-def within(seen: Sequence[Seen]) -> ColumnElement[bool]:
-    """The links of these channels, as far as each may be seen."""
+def within(seen: Sequence[Seen], own: FromClause = lines) -> ColumnElement[bool]:
+    """The links of these channels, as far as each may be seen; `own` are their own lines."""
     whole = [each.channel.id for each in seen if each.everything]
     open_ = [each.channel.id for each in seen if not each.everything]
-    public = and_(lines.c.channel_id.in_(open_), links.c.public.is_(True), lines.c.public.is_(True))
-    return or_(lines.c.channel_id.in_(whole), public)
+    of = own.c.channel_id + 0  # by no index: links are fewer than lines
+    return or_(of.in_(whole), and_(of.in_(open_), links.c.public.is_(True), own.c.public.is_(True)))

@@ -1,17 +1,13 @@
 """The links that people post, each with the line it was said in."""
 
 import hashlib
-import threading
-from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import partial
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Select, func, or_, select, update
-from sqlalchemy.exc import OperationalError
 
 from chanops.core.address import parts
 from chanops.core.errors import Problem
@@ -21,7 +17,8 @@ from chanops.core.sections import Settings
 from chanops.core.text import plain, shorten, storable
 from chanops.services.database import Database
 from chanops.services.history import History
-from chanops.services.line_rows import touch_day
+from chanops.services.line_rows import FORGOTTEN, touch_days, touch_days_of
+from chanops.services.link_queue import LinkQueue
 from chanops.services.link_rows import (
     LONGEST_TITLE,
     NEWEST,
@@ -29,9 +26,10 @@ from chanops.services.link_rows import (
     Link,
     Posted,
     Recent,
+    Stored,
+    homes_of,
     joined,
     link_of,
-    places_in,
     recent_links,
     row_of,
     within,
@@ -41,12 +39,8 @@ from chanops.services.reading import Reading
 from chanops.services.tables import forgotten, lines, links, stamp
 from chanops.services.visibility import Seen, Visibility
 
-MOST_WAITING = 100_000
-MOST_AT_ONCE = 250
-SLOWER = 300
 LONGEST_KEY = 600  # letters
-FORGOTTEN = select(func.count(forgotten.c.line))
-PAUSE = 0.5  # seconds that one mention waits at most for the writer to catch up
+MARKS = select(func.count(forgotten.c.line))
 
 
 @dataclass(frozen=True)
@@ -63,9 +57,7 @@ class Links:
     def __init__(self, database: Database, history: History, settings: Callable[[], Settings]) -> None:
         self.database, self.history, self.settings = database, history, settings
         self.visibility = Visibility(Reading(database), settings)
-        self.waiting: deque[Posted] = deque(maxlen=MOST_WAITING)
-        self.scheduled = threading.Lock()
-        self.room = threading.Event()
+        self.queue = LinkQueue(database, self.store, self.tell)
         self.on_kept: Callable[[int, Posted, bool], None] = lambda *_: None
 
     def add(self, address: str, title: str, said: Message) -> Kept:
@@ -78,8 +70,10 @@ class Links:
         if self.history.mask(address) != address:
             raise Problem("there is a secret in that address: whoever has the link would have it; it is not kept")
         named = self.history.mask(shorten(plain(title).strip(), LONGEST_TITLE))
-        posted = to_store(said, address, named, channel.open)
+        posted = to_store(said, address, named)
         kept = self.database.wait(lambda connection: self.store_one(connection, posted), durable=True)
+        if kept is None:
+            raise Problem("the line it was said in is forgotten: the link is not kept")
         self.on_kept(kept.link.id, posted, kept.new)
         return kept
 
@@ -88,95 +82,87 @@ class Links:
         channel = self.settings().channel(said.network, said.channel)
         wanted = said.channel and channel.links and not is_off(said.text)
         if wanted and self.history.mask(address) == address:
-            self.waiting.append(to_store(said, address, "", channel.open))
-            self.schedule()
-            if len(self.waiting) > SLOWER:
-                self.room.clear()
-                self.room.wait(PAUSE)
+            self.queue.put(to_store(said, address, ""))
 
-    def schedule(self) -> None:
-        """Have what waits stored, if that is not on its way already."""
-        if not self.scheduled.acquire(blocking=False):
-            return
-        batch: list[Posted] = []
+    def stop(self) -> None:
+        """Store what waits."""
+        self.queue.stop()
 
-        def work(connection: Connection) -> list[tuple[int, bool]]:
-            if not batch:  # the writer may run this again, alone, if another task of its group failed
-                self.scheduled.release()
-                while self.waiting and len(batch) < MOST_AT_ONCE:
-                    batch.append(self.waiting.popleft())
-            results = self.store(connection, batch)
-            if len(self.waiting) <= SLOWER // 2:
-                self.room.set()
-            return results
+    def tell(self, stored: Stored, posted: Posted) -> None:
+        """One that was mentioned is stored."""
+        number, new = stored
+        if number:
+            self.on_kept(number, posted, new)
 
-        def settle(done: Future[list[tuple[int, bool]]]) -> None:
-            error = done.exception()
-            if isinstance(error, OperationalError):  # locked, disk full: it can pass; the next mention tries again
-                self.waiting.extendleft(reversed(batch))
-                return
-            if error is not None:  # one of them cannot be stored, ever: it must not hold up the others
-                for posted in batch:
-                    self.database.write(partial(self.store, batch=[posted]))
-            else:
-                for (number, new), posted in zip(done.result(), batch, strict=True):
-                    self.on_kept(number, posted, new)
-            if self.waiting:
-                self.schedule()
+    def titled(self, number: int, address: str, title: str, line: int = 0) -> "Future[bool]":
+        """Note what the page of a link calls itself; it is shown where nobody gave the link a title.
 
-        self.database.write(work).add_done_callback(settle)
+        Whether the link is still there, and that line too: its number may be another's by now.
+        """
+        posted_key, named = key_of(address), shorten(title, LONGEST_TITLE)
 
-    def titled(self, number: int, title: str) -> None:
-        """Note what the page of a link calls itself; it is shown where nobody gave the link a title."""
-
-        def work(connection: Connection) -> None:
+        def work(connection: Connection) -> bool:
             newest = connection.execute(NEWEST).one()[1] or 0
-            found = connection.execute(select(links.c.line, links.c.fetched).where(links.c.id == number)).first()
-            if found is None or found.fetched == title:
-                return
-            later = max(newest + 1, stamp(datetime.now(UTC)))
-            values = {"fetched": shorten(title, LONGEST_TITLE), "changed": later}
-            connection.execute(update(links).where(links.c.id == number).values(**values))
-            touch_day(connection, found.line)
+            query = select(links.c.line, links.c.fetched).where(links.c.id == number, links.c.key == posted_key)
+            found = connection.execute(query).first()
+            if found is None:
+                return False
+            if found.fetched != named:
+                later = max(newest + 1, stamp(datetime.now(UTC)))
+                change = update(links).where(links.c.id == number)
+                connection.execute(change.values(fetched=named, changed=later))
+                touch_days_of(connection, [number])
+            there = select(lines.c.id).where(lines.c.id == (line or found.line), lines.c.kind != FORGOTTEN)
+            return connection.execute(there).first() is not None
 
-        self.database.write(work)
+        return self.database.write(work)
 
     def may_see(self, network: str, channel: str) -> bool:
         """Whether lines of a channel are for everybody's eyes."""
         return self.settings().channel(network, channel).open
 
-    def store(self, connection: Connection, batch: Sequence[Posted]) -> list[tuple[int, bool]]:
-        """Write links with their lines, in the writer's transaction: for each its number, and whether it is new."""
+    def store(self, connection: Connection, batch: Sequence[Posted]) -> list[Stored]:
+        """Write links with their lines, in the writer's transaction; not those whose lines are forgotten by then."""
         numbers = self.history.keep(connection, [posted.said for posted in batch])
-        recent = recent_links(connection, batch)
-        places = places_in(connection, numbers)
+        homes = homes_of(connection, numbers, self.may_see)
+        recent = recent_links(connection, batch, self.may_see)
         last_id, changed = connection.execute(NEWEST).one()
         next_id, changed = (last_id or 0) + 1, changed or 0
-        results, new, titled, noted = [], [], [], []
+        results, new, noted = [], [], []
+        titled: list[dict[str, Any]] = []
         for posted, number in zip(batch, numbers, strict=True):
-            at = stamp(posted.said.at)
-            link = next((each for each in reversed(recent[posted.key]) if abs(each.at - at) < ONCE_WITHIN), None)
+            at, home = stamp(posted.said.at), homes[number]
+            posted.line = number
+            if home.kind == FORGOTTEN:
+                results.append((0, False))
+                continue
+            same = recent[posted.key, home.scope]
+            link = next((each for each in reversed(same) if abs(each.at - at) < ONCE_WITHIN), None)
             is_new = link is None
             if link is None:
-                places[number] += 1
+                home.places += 1
                 link = Recent(next_id, number, posted.title, at)
                 next_id, changed = next_id + 1, max(changed, at)
-                recent[posted.key].append(link)
-                new.append(row_of(link, places[number], posted))
+                same.append(link)
+                new.append(row_of(link, home, posted))
             elif posted.title and not link.title:
                 link.title = posted.title
                 changed = max(changed + 1, at)  # so that `stamp` differs, whatever the clocks say
-                titled.append({"of": link.id, "title": posted.title, "changed": changed})
+                titled.append({"of": link.id, "title": posted.title, "titled": number, "changed": changed})
             if link.line != number:
                 noted.append({"link": link.id, "line": number})
             results.append((link.id, is_new))
         write_all(connection, new, titled, noted)
+        # Their lines may be on pages already, without these links.
+        touch_days(connection, lines.c.id.in_([each["line"] for each in (*new, *noted)]))
+        touch_days_of(connection, [each["of"] for each in titled])
         return results
 
-    def store_one(self, connection: Connection, posted: Posted) -> Kept:
-        """Write one link, and read it as it is now."""
+    def store_one(self, connection: Connection, posted: Posted) -> Kept | None:
+        """Write one link, and read it as it is now; None if its line is forgotten."""
         [(number, is_new)] = self.store(connection, [posted])
-        return Kept(link_of(connection.execute(joined().where(links.c.id == number)).one()), is_new)
+        row = connection.execute(joined().where(links.c.id == number)).first()
+        return Kept(link_of(row), is_new) if row else None
 
     def newest(self, words: str = "", most: int = 5, channel: tuple[str, str] | None = None) -> list[Link]:
         """The newest links whose title, address or line has all the words; those of other channels only if public."""
@@ -199,7 +185,7 @@ class Links:
     def stamp(self, connection: Connection) -> tuple[object, ...]:
         """What differs as soon as any link does: cheap to ask."""
         row = connection.execute(NEWEST).one()
-        return (*row, connection.execute(FORGOTTEN).scalar(), tuple(sorted(self.hidden())))
+        return (*row, connection.execute(MARKS).scalar(), tuple(sorted(self.hidden())))
 
     def count(self) -> int:
         """How many there are."""
@@ -224,12 +210,17 @@ class Links:
             return [link_of(row) for row in connection.execute(query)]
 
 
-def to_store(said: Message, address: str, title: str, public: bool) -> Posted:
+def to_store(said: Message, address: str, title: str) -> Posted:
     """A link on its way. Raises Problem where it is none that a browser should follow."""
+    return Posted(said, address, title, key_of(address))
+
+
+def key_of(address: str) -> str:
+    """By what two addresses are the same. Raises Problem where it is none that a browser should follow."""
     found = parts(address)
     if found is None:
         raise Problem("a link begins with http:// or https://")
-    return Posted(said, address, title, (key_to_store(found.key), public))
+    return key_to_store(found.key)
 
 
 def key_to_store(key: str) -> str:

@@ -73,8 +73,7 @@ class Reading:
 
     def day(self, channel_id: int, day: date, everything: bool) -> list[Said]:
         """All lines of a UTC day."""
-        first = number_of(day) * A_DAY
-        query = said_lines().where(*of_lines(channel_id, everything), lines.c.at.between(first, first + A_DAY - 1))
+        query = said_lines().where(*of_lines(channel_id, everything), at_day(day))
         return self.found(query.order_by(*OLDEST_FIRST))
 
     def between(
@@ -94,10 +93,31 @@ class Reading:
         first, second = (None if each is None else date_of(each) for each in found)
         return first, second
 
-    def after(self, channel_id: int, line_id: int, everything: bool, most: int = 1000) -> list[Said]:
-        """The lines with greater numbers: what whoever has seen that line has not seen."""
-        query = said_lines().where(*of_lines(channel_id, everything), lines.c.id > line_id)
-        return self.found(query.order_by(lines.c.id).limit(most))
+    def after(
+        self, channel_id: int, line_id: int, everything: bool, most: int = 1000, day: date | None = None
+    ) -> list[Said]:
+        """The lines with greater numbers, all or those of a day: what whoever has seen that line has not seen."""
+        of, later = of_lines(channel_id, everything), lines.c.id > line_id
+        if day is None:
+            return self.found(said_lines().where(*of, later).order_by(lines.c.id).limit(most))
+        return self.found(said_lines().where(*of, at_day(day), later).order_by(*OLDEST_FIRST).limit(most))
+
+    def known(self, channel_id: int, day: date, last: int, everything: bool) -> tuple[int, list[int]]:
+        """How many lines of a day have numbers up to one, and which of all its lines were forgotten."""
+        of = *of_lines(channel_id, everything), at_day(day)
+        gone = select(lines.c.id).join(forgotten, forgotten.c.line == lines.c.id).where(*of).order_by(lines.c.id)
+        with self.database.read() as connection:
+            count = connection.execute(select(func.count(lines.c.id)).where(*of, lines.c.id <= last)).scalar()
+            return int(count or 0), list(connection.execute(gone).scalars())
+
+    def public(self, numbers: Sequence[int]) -> set[int]:
+        """Those of these lines that were said in public, also where they were forgotten since."""
+        found: set[int] = set()
+        with self.database.read() as connection:
+            for at in range(0, len(numbers), 500):
+                some = lines.c.id.in_(numbers[at : at + 500])
+                found |= set(connection.execute(select(lines.c.id).where(some, lines.c.public.is_(True))).scalars())
+        return found
 
     def around(self, line: Said, before: int, behind: int, everything: bool) -> list[Said]:
         """A line with those around it."""
@@ -116,18 +136,25 @@ class Reading:
         return found[0] if found else None
 
     def last(
-        self, channel_id: int, nick: str = "", most: int = 1, spoken: Sequence[str] = ("message", "action")
+        self,
+        channel_id: int,
+        nick: str = "",
+        most: int = 1,
+        spoken: Sequence[str] = ("message", "action"),
+        everything: bool = True,
     ) -> list[Said]:
         """The last lines of a channel, or of somebody in it, newest first."""
-        query = said_lines().where(lines.c.channel_id == channel_id, lines.c.kind.in_(spoken))
+        query = said_lines().where(*of_lines(channel_id, everything), lines.c.kind.in_(spoken))
         if nick:
             query = query.where(func.lower(lines.c.nick) == nick.lower())
         return self.found(query.order_by(*NEWEST_FIRST).limit(most))
 
-    def links_of(self, numbers: Sequence[int]) -> dict[int, list[tuple[str, str]]]:
-        """The links that were said in these lines, or mentioned again, each with its title."""
+    def links_of(
+        self, numbers: Sequence[int], titles: tuple[ColumnElement[str], ColumnElement[str]]
+    ) -> dict[int, list[tuple[str, str]]]:
+        """The links that were said in these lines, or mentioned again, each with its title as far as that is seen."""
         found: dict[int, list[tuple[str, str]]] = {}
-        of = links.c.address, links.c.title, links.c.fetched
+        of = links.c.address, *titles
         with self.database.read() as connection:
             for at in range(0, len(numbers), 500):
                 some = numbers[at : at + 500]
@@ -158,6 +185,11 @@ def of_lines(channel_id: int, everything: bool) -> list[ColumnElement[bool]]:
 
 def of_days(channel_id: int, everything: bool) -> list[ColumnElement[bool]]:
     return [days.c.channel_id == channel_id, *([] if everything else [days.c.public.is_(True)])]
+
+
+def at_day(day: date) -> ColumnElement[bool]:
+    first = number_of(day) * A_DAY
+    return lines.c.at.between(first, first + A_DAY - 1)
 
 
 def number_of(day: date) -> int:

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 
 from chanops.core.access import fold
 from chanops.core.errors import Problem, Refused
+from chanops.core.logged import LOGGED
 from chanops.core.message import Message
-from chanops.core.query import read
+from chanops.core.query import Filters, Query, read
 from chanops.services.forget import Forgetting
-from chanops.services.line_rows import FORGOTTEN, Said
+from chanops.services.line_rows import FORGOTTEN, LINK, Said
 from chanops.services.reading import Reading
 from chanops.services.search import Search
 from chanops.services.visibility import EVERYBODY, Seen, Visibility
@@ -42,9 +43,11 @@ class Recall:
         self.settle = settle  # what was said just before is to count
 
     def here(self, said: Message) -> Seen | None:
-        """The channel in which something was said, all of which those who hear the answer may know."""
+        """The channel in which something was said: all of it; of an open one, where all may hear, what was public."""
         channel = self.reading.channel(said.network, said.channel) if said.channel else None
-        return Seen(channel, True) if channel is not None else None
+        if channel is None:
+            return None
+        return Seen(channel, not self.visibility.settings().channel(channel.network, channel.name).open)
 
     def places(self, said: Message) -> list[Seen]:
         """Where may be looked: first the channel itself, then all open ones."""
@@ -68,14 +71,16 @@ class Recall:
         """The last that somebody did where that may be known; of whoever asks, before that."""
         if fold(nick) != fold(said.nick):
             self.settle()
-        found = (self.reading.seen(each.channel.id, nick) for each in self.places(said))
-        lines = [line for line in found if line is not None and line.kind != FORGOTTEN]
-        allowed = {each.channel.id: each.everything for each in self.places(said)}
-        return max(
-            (line for line in lines if line.public or allowed[line.channel_id]),
-            key=lambda line: line.at,
-            default=None,
-        )
+        lines = (self.seen_in(each, nick) for each in self.places(said))
+        return max((line for line in lines if line is not None), key=lambda line: line.at, default=None)
+
+    def seen_in(self, seen: Seen, nick: str) -> Said | None:
+        """The last that somebody did in a channel; where that is gone, or not to be told, what was before it."""
+        line = self.reading.seen(seen.channel.id, nick)
+        if line is None or (line.kind not in (FORGOTTEN, LINK) and (line.public or seen.everything)):
+            return line
+        before = self.search.find(Query(only=Filters((nick,), (), LOGGED)), [seen], most=1).lines
+        return before[0] if before else None
 
     def last(self, said: Message, nick: str, but: str, own: str) -> Said | None:
         """The last line of somebody in a channel, or of anybody but the bot; not one that begins with `but`."""
@@ -83,7 +88,7 @@ class Recall:
         here = self.here(said)
         if here is None:
             return None
-        lines = self.reading.last(here.channel.id, nick, MOST_LOOKED_AT)
+        lines = self.reading.last(here.channel.id, nick, MOST_LOOKED_AT, everything=here.everything)
         return next(
             (line for line in lines if not line.plain.startswith(but) and (nick or not is_nick(line.nick, own))), None
         )

@@ -88,9 +88,16 @@ links = Table(
     Column("at", BigInteger, nullable=False),
     Column("changed", BigInteger, nullable=False),
     Column("fetched", Text, nullable=False, server_default=text("''")),
+    Column("titled", BigInteger),
     Index("links_by_key", "key", "at"),
     Index("links_by_line", "line", "place", unique=True),
     Index("links_by_change", "changed"),
+    Index(
+        "links_by_titled",
+        "titled",
+        sqlite_where=text("titled IS NOT NULL"),
+        postgresql_where=text("titled IS NOT NULL"),
+    ),
 )
 
 mentions = Table(
@@ -98,6 +105,7 @@ mentions = Table(
     metadata,
     Column("link", Integer, ForeignKey("links.id"), primary_key=True),
     Column("line", BIG, ForeignKey("lines.id"), primary_key=True),
+    Index("mentions_by_line", "line"),
 )
 
 replies = Table(

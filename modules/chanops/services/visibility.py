@@ -3,9 +3,14 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from sqlalchemy import exists, select
+
 from chanops.core.access import fold
 from chanops.core.sections import Settings
 from chanops.services.reading import Channel, Reading
+from chanops.services.tables import channels, days
+
+PUBLIC = select(channels.c.id).where(exists().where(days.c.channel_id == channels.c.id, days.c.public.is_(True)))
 
 
 @dataclass(frozen=True)
@@ -43,13 +48,14 @@ class Visibility:
 
     def channels(self, viewer: Viewer = EVERYBODY) -> list[Seen]:
         """The channels that somebody may see."""
-        found = (self.judged(viewer, each) for each in self.reading.channels())
+        public = self.public()
+        found = (self.judged(viewer, each, public) for each in self.reading.channels())
         return [each for each in found if each is not None]
 
     def of(self, viewer: Viewer, network: str, name: str) -> Seen | None:
         """One channel, if there is one that this viewer may see."""
         channel = self.reading.channel(network, name)
-        return self.judged(viewer, channel) if channel is not None else None
+        return self.judged(viewer, channel, self.public()) if channel is not None else None
 
     def by_id(self, viewer: Viewer, channel_id: int) -> Seen | None:
         """The same by its number."""
@@ -60,7 +66,13 @@ class Visibility:
         seen = self.by_id(viewer, channel_id)
         return seen if seen is not None and (public or seen.everything) else None
 
-    def judged(self, viewer: Viewer, channel: Channel) -> Seen | None:
+    def public(self) -> set[int]:
+        """The channels of which anything is public; of another one nobody may know that it was ever there."""
+        with self.reading.database.read() as connection:
+            return set(connection.execute(PUBLIC).scalars())
+
+    def judged(self, viewer: Viewer, channel: Channel, public: set[int]) -> Seen | None:
         if viewer.holds(channel.network, channel.name):
             return Seen(channel, True)
-        return Seen(channel, False) if self.settings().channel(channel.network, channel.name).open else None
+        open_ = channel.id in public and self.settings().channel(channel.network, channel.name).open
+        return Seen(channel, False) if open_ else None

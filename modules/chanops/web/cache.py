@@ -73,11 +73,14 @@ class Cache:
                     self.pages[key] = replace(made, checked=0.0)
 
     def forget(self, channel: int) -> None:
-        """Keep nothing of a channel: something in it was forgotten."""
+        """Keep nothing of a channel: something in it was forgotten; others may have shown a title of it."""
         with self.lock:
             self.turn += 1
-            for key in [key for key, made in self.pages.items() if made.channel == channel]:
-                self.drop(key)
+            for key, made in list(self.pages.items()):
+                if made.channel == channel:
+                    self.drop(key)
+                else:
+                    self.pages[key] = replace(made, checked=0.0)
 
     def drop(self, key: Hashable) -> None:
         made = self.pages.pop(key, None)

@@ -1,6 +1,5 @@
 """A day of a log as HTML and as text: who came and went is folded, a netsplit is one, and each line has its anchor."""
 
-import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -11,10 +10,8 @@ from markupsafe import Markup
 
 from chanops.core.text import plain, visible
 from chanops.services.line_rows import Said
-from chanops.web.said_view import NOTHING, PRESENCE, Extras, row, text_only
+from chanops.web.said_view import NOTHING, PRESENCE, Extras, row, split_of, text_only
 
-# Two servers that lost each other, as a server puts it into a quit; nobody can say this, since "Quit: " stands before.
-NETSPLIT = re.compile(r"(?=.{3,510}\Z)[\w*-]+(?:\.[\w*-]+)+ [\w*-]+(?:\.[\w*-]+)+\Z", re.ASCII)
 A_LIST = 250  # items of a list, so that a browser need not lay out those that nobody sees
 LONG_DAY = 300  # lines from which on the hours are listed
 PAUSE = timedelta(minutes=30)
@@ -62,11 +59,6 @@ def fold_of(said: Said) -> str | None:
     if said.kind not in PRESENCE:
         return None
     return split_of(said)
-
-
-def split_of(said: Said) -> str:
-    """The servers of a netsplit, by the reason of a quit; "" where it is none."""
-    return said.text if said.kind == "quit" and NETSPLIT.match(said.text) else ""
 
 
 def folded(split: str, some: Sequence[Said], extras: Extras) -> str:

@@ -22,7 +22,8 @@ MOST_BODY = 4096
 PAUSE = 0.5  # seconds that a wrong token takes
 FORM = "application/x-www-form-urlencoded"
 FORM_POLICY = POLICY.replace("form-action 'none'", "form-action 'self'")
-HEADERS = {"Content-Security-Policy": FORM_POLICY, "Cache-Control": "no-store"}
+# With no-referrer, browsers would say of our own form that it is of nowhere: Origin: null.
+HEADERS = {"Content-Security-Policy": FORM_POLICY, "Cache-Control": "no-store", "Referrer-Policy": "same-origin"}
 OURSELVES = {"localhost", "127.0.0.1", "::1"}
 EVERY_ADDRESS = {"", "0.0.0.0", "::"}  # noqa: S104  what is listened on, not what to listen on
 
@@ -62,7 +63,7 @@ class Entry:
 
     async def enter(self, request: Request) -> Response:
         """Give the browser its cookie, if the token is good."""
-        refused = refusal(request)
+        refused = refusal(request, self.frame.settings().web.url)
         if refused is not None:
             return refused
         body = await start_of_body(request)
@@ -78,7 +79,7 @@ class Entry:
 
     async def leave(self, request: Request) -> Response:
         """Have the browser forget it."""
-        refused = refusal(request)
+        refused = refusal(request, self.frame.settings().web.url)
         if refused is not None:
             return refused
         answer = RedirectResponse("/", 303, HEADERS)
@@ -100,9 +101,13 @@ class Entry:
         return self.frame.settings().web.url.startswith("https:")
 
 
-def refusal(request: Request) -> Response | None:
-    """What is answered to a form that is none of ours."""
-    if request.headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none"):
+def refusal(request: Request, url: str) -> Response | None:
+    """What is answered to a form that is none of ours; `url` is where people reach these pages."""
+    # Browsers say nothing of Sec-Fetch-Site to a site without https.
+    ours = {request.headers.get("host", "").lower(), urlsplit(url).netloc.lower()} - {""}
+    origins = [each.lower().partition("://")[2] for each in request.headers.getlist("origin")]
+    known = request.headers.get("sec-fetch-site", "same-origin") in ("same-origin", "none")
+    if not known or not ours.issuperset(origins):
         return PlainTextResponse("this form is on another site", 403)
     if request.headers.get("content-type", "").partition(";")[0].strip().lower() != FORM:
         return PlainTextResponse(f"only {FORM}", 415)

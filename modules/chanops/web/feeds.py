@@ -15,6 +15,7 @@ from chanops.services.dialects import TooSlow
 from chanops.services.feed import Feed, Rendered, Wanted
 from chanops.services.feed_topics import LONGEST_WORD, OPML, TAG_WORD, TYPES, WHOLE, Topic
 from chanops.web.frame import Frame
+from chanops.web.segments import NameRoute
 
 AT_ONCE = 4  # searches and the like that are looked for at the same time: the others' threads stay free
 LATER = "60"
@@ -47,7 +48,7 @@ class Feeds:
         async def answer(request: Request) -> Response:
             return await self.answer(request, which, form)
 
-        return Route(f"{path}.{form}", answer)
+        return NameRoute(f"{path}.{form}", answer)
 
     async def answer(self, request: Request, which: str, form: str) -> Response:
         """A feed, or 304 to a reader that has it."""

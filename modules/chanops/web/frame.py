@@ -19,7 +19,8 @@ from chanops.services.visibility import Seen
 from chanops.web.said_view import Extras, Link, row
 
 POLICY = "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none'"
-SCRIPT_POLICY = f"{POLICY}; script-src 'self'"
+OWN_SCRIPTS = "script-src 'self'"
+SCRIPT_POLICY = f"{POLICY}; {OWN_SCRIPTS}"
 LIVE_POLICY = f"{SCRIPT_POLICY}; connect-src 'self'"
 SAFE = (
     (b"content-security-policy", POLICY.encode()),

@@ -1,11 +1,13 @@
 """The links: by day, person, channel, word and tag."""
 
+import asyncio
 from collections.abc import Mapping
 from datetime import date
 from itertools import groupby
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -20,8 +22,10 @@ from chanops.web.hits import channel_path, line_path
 from chanops.web.said_view import may_lead
 from chanops.web.search_pages import asked
 
+AT_ONCE, MOST_WAITING = 2, 20
 MOST = 50
 NAMES = ("q", "by", "in", "day", "tag")
+NONE = LinkPage()
 
 
 class LinkPages:
@@ -29,27 +33,52 @@ class LinkPages:
 
     def __init__(self, lists: LinkLists, visibility: Visibility, frame: Frame) -> None:
         self.lists, self.visibility, self.frame = lists, visibility, frame
+        self.places, self.waiting = asyncio.Semaphore(AT_ONCE), 0
 
     @property
     def routes(self) -> list[Route]:
         """Where they are."""
-        return [Route("/links", self.found)]
+        return [Route("/links", self.answer)]
 
-    def found(self, request: Request) -> Response:
-        """The links that are asked for."""
+    async def answer(self, request: Request) -> Response:
+        """The form, and the links that are asked for, for a few at a time."""
         given = {name: asked(request.query_params, name) for name in NAMES}
+        if self.waiting >= MOST_WAITING:
+            return self.sent(self.page(given, trouble="too many look for links just now: try again in a moment"), 503)
+        self.waiting += 1
+        try:
+            async with self.places:
+                if await request.is_disconnected():
+                    return self.sent("", 503)
+                return await run_in_threadpool(self.found, request, given)
+        finally:
+            self.waiting -= 1
+
+    def found(self, request: Request, given: Mapping[str, str]) -> Response:
+        """In a thread."""
         viewer = viewer_of(request)
         wanted = wanted_of(given)
         seen = self.seen(viewer, given["in"])
         before = number_in(request.query_params.get("before", ""))
         if wanted is None or seen is None or ("before" in request.query_params and not before):
             return self.frame.missing(request)
-        page, trouble = LinkPage(), ""
+        topic = topic_of(given, wanted)
         try:
-            page = self.lists.page(seen, wanted, before, MOST)
+            page = self.lists.page(seen, wanted, before, MOST, self.visibility.channels(viewer))
         except Problem as problem:
-            trouble = str(problem)
-        text = self.frame.text(
+            return self.sent(self.page(given, trouble=str(problem), topic=topic), 503, viewer)
+        return self.sent(self.page(given, page, before, topic=topic), viewer=viewer)
+
+    def page(
+        self,
+        given: Mapping[str, str],
+        page: LinkPage = NONE,
+        before: int = 0,
+        trouble: str = "",
+        topic: Topic | None = None,
+    ) -> str:
+        """The page; without links, only the form."""
+        return self.frame.text(
             "links.html",
             given=given,
             trouble=trouble,
@@ -61,11 +90,15 @@ class LinkPages:
             path=line_path,
             channel_path=channel_path,
             address=address,
-            alternates=feeds_of(self.frame.settings().feed.title, topic_of(given, wanted)),
+            alternates=feeds_of(self.frame.settings().feed.title, topic),
         )
+
+    def sent(self, text: str, status: int = 200, viewer: Viewer = EVERYBODY) -> Response:
         kept = "no-cache" if viewer == EVERYBODY else "private, no-store"
         headers = {"Content-Security-Policy": FORM_POLICY, "Cache-Control": kept, "Vary": "Cookie"}
-        return Response(text, 503 if trouble else 200, headers, "text/html")
+        if status != 200:
+            headers["Retry-After"] = "5"
+        return Response(text, status, headers, "text/html")
 
     def seen(self, viewer: Viewer, where: str) -> list[Seen] | None:
         """The channels that are meant; None where there is no such one for this viewer."""

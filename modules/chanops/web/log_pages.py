@@ -20,6 +20,7 @@ from chanops.web.entry import viewer_of as by_cookie
 from chanops.web.frame import Frame, number_in
 from chanops.web.log_days import PRIVATE, LogDays, utc_now
 from chanops.web.said_view import Extras
+from chanops.web.segments import NameRoute
 
 NEWEST = 20
 OPEN = {"Cache-Control": "no-cache", "Vary": "Cookie"}
@@ -66,8 +67,8 @@ class LogPages:
             Route("/", self.home),
             Route("/line/{number}", self.line),
             *self.days.routes,
-            Route("/log/{network}/{channel:path}/", self.calendar),
-            Route("/log/{network}/{channel:path}", self.nearly),
+            NameRoute("/log/{network}/{channel:path}/", self.calendar),
+            NameRoute("/log/{network}/{channel:path}", self.nearly),
         ]
 
     def home(self, request: Request) -> Response:
@@ -84,8 +85,8 @@ class LogPages:
 
     def last_in(self, seen: Seen) -> datetime | None:
         """When somebody last spoke there, as far as this is to be seen."""
-        found = self.log.reading.last(seen.channel.id)
-        return found[0].at if found and (found[0].public or seen.everything) else None
+        found = self.log.reading.last(seen.channel.id, everything=seen.everything)
+        return found[0].at if found else None
 
     def calendar(self, request: Request) -> Response:
         """The days of a channel, a year or two of them."""
@@ -119,12 +120,14 @@ class LogPages:
         if found is None or seen is None:
             return self.frame.missing(request)
         if found.kind == LINK:
-            return self.page(viewer, "line.html", line=found, extras=self.extras(found), **self.frame.of_channel(seen))
+            return self.page(
+                viewer, "line.html", line=found, extras=self.extras(found, viewer), **self.frame.of_channel(seen)
+            )
         return RedirectResponse(f"{place_of(self.frame, seen)}{found.at:%Y-%m-%d}#l{found.id}", 303, PRIVATE)
 
-    def extras(self, said: Said) -> Extras:
+    def extras(self, said: Said, viewer: Viewer) -> Extras:
         """What is shown with one line."""
-        return self.days.extras([said], self.frame.settings().web.machines)
+        return self.days.extras([said], self.log.visibility.channels(viewer))
 
     def page(self, viewer: Viewer, template: str, **values: Any) -> Response:
         """A page that may differ by who reads it."""

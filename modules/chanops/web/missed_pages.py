@@ -11,16 +11,22 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from chanops.services.line_rows import Said
+from chanops.services.link_titles import titles_for
 from chanops.services.missed import Absence, Away, Missed
-from chanops.services.visibility import Visibility
+from chanops.services.visibility import Seen, Visibility
 from chanops.web.day_view import day_view
 from chanops.web.entry import viewer_of
-from chanops.web.frame import Frame
+from chanops.web.frame import SCRIPT_POLICY, Frame
 from chanops.web.hits import day_path, line_path
 from chanops.web.said_view import Extras, may_lead, text_of
 
 MOST_LINES = 2000
-HEADERS = {"Cache-Control": "private, no-store", "Referrer-Policy": "no-referrer", "X-Robots-Tag": "noindex, nofollow"}
+HEADERS = {
+    "Cache-Control": "private, no-store",
+    "Content-Security-Policy": SCRIPT_POLICY,
+    "Referrer-Policy": "no-referrer",
+    "X-Robots-Tag": "noindex, nofollow",
+}
 
 
 @dataclass(frozen=True)
@@ -58,8 +64,7 @@ class MissedPages:
         found = self.missed.find(request.path_params["token"])
         if found is None:
             return self.frame.missing(request)
-        open_ = {each.channel.id for each in self.visibility.channels(viewer_of(request))}
-        shown = self.shown(found, open_)
+        shown = self.shown(found, self.visibility.channels(viewer_of(request)))
         on_page = {line.id for each in shown for line in each[1]}
         page = self.frame.page(
             "missed.html",
@@ -72,16 +77,18 @@ class MissedPages:
         page.headers.update(HEADERS)
         return page
 
-    def shown(self, found: Absence, open_: set[int]) -> list[tuple[ShownAway, Sequence[Said]]]:
+    def shown(self, found: Absence, seen: Sequence[Seen]) -> list[tuple[ShownAway, Sequence[Said]]]:
         """Each channel with its lines, no more than a page can hold."""
         shown: list[tuple[ShownAway, Sequence[Said]]] = []
         left = MOST_LINES
+        open_ = {each.channel.id for each in seen}
+        titles = titles_for([*seen, *(Seen(each.channel, each.everything) for each in found.away)])
         for away in found.away:
             lines = self.missed.lines(away, left + 1)
             rest = day_of(lines[left]) if len(lines) > left else ""
             lines = lines[:left]
             left -= len(lines)
-            extras = Extras(self.missed.reading.links_of([line.id for line in lines]), {}, self.machines)
+            extras = Extras(self.missed.reading.links_of([line.id for line in lines], titles), {}, self.machines)
             days = [
                 ShownDay(day, day_of(some[0]), day_view(some, extras).lists)
                 for day, some in ((day, list(some)) for day, some in groupby(lines, lambda line: line.at.date()))

@@ -19,6 +19,8 @@ JOB = re.compile(r"(?<![\w/#-])job ([1-9][0-9]{0,8})(?![\w-])", re.IGNORECASE)
 MORE = re.compile(f"[{UNSEEN_LETTERS}]|://")  # formatting is among the unseen
 # What makes one picture of several, as in the flags and families that people send.
 JOINED = re.compile("(?<=[\u2600-\u27bf\ufe0f\U0001f000-\U0001faff])\u200d(?=[\u2600-\u27bf\U0001f000-\U0001faff])")
+# Two servers that lost each other, as a server puts it into a quit; nobody can say this, since "Quit: " stands before.
+NETSPLIT = re.compile(r"(?=.{3,510}\Z)[\w*-]+(?:\.[\w*-]+)+ [\w*-]+(?:\.[\w*-]+)+\Z", re.ASCII)
 REL = "nofollow noopener noreferrer ugc"
 LONGEST_TITLE = 160
 Link = tuple[str, str]  # an address and its title
@@ -57,10 +59,16 @@ def row(said: Said, extras: Extras = NOTHING, href: str = "", later: bool = Fals
     stamp = said.at.isoformat(timespec="seconds")[:19]
     kind, body = BODIES.get(said.kind, unknown)(said, extras)
     where = escape(href) if href else f"#l{said.id}"
+    split = f' data-split="{escape(said.text)}"' if split_of(said) else ""
     return (
-        f'<li id="l{said.id}" class="{kind}{" later" if later else ""}"><a class="at" href="{where}">'
+        f'<li id="l{said.id}" class="{kind}{" later" if later else ""}"{split}><a class="at" href="{where}">'
         f'<time datetime="{stamp}Z">{stamp[11:16]}</time></a> {body}</li>'
     )
+
+
+def split_of(said: Said) -> str:
+    """The servers of a netsplit, by the reason of a quit; "" where it is none."""
+    return said.text if said.kind == "quit" and NETSPLIT.match(said.text) else ""
 
 
 def spoken(said: Said, extras: Extras) -> tuple[str, str]:

@@ -16,11 +16,12 @@ from chanops.core.access import fold
 from chanops.core.errors import Problem
 from chanops.core.query import read
 from chanops.services.feed_topics import Topic, feeds_of
+from chanops.services.link_titles import titles_for
 from chanops.services.reading import Reading
 from chanops.services.search import Search
 from chanops.services.visibility import EVERYBODY, Seen, Viewer, Visibility
 from chanops.web.entry import FORM_POLICY, viewer_of
-from chanops.web.frame import Frame, number_in
+from chanops.web.frame import OWN_SCRIPTS, Frame, number_in
 from chanops.web.hits import Block, block_html, blocks_of, channel_path, day_path
 from chanops.web.said_view import Extras
 
@@ -82,7 +83,7 @@ class SearchPages:
 
     def sent(self, text: str, status: int = 200, viewer: Viewer = EVERYBODY) -> Response:
         kept = "no-cache" if viewer == EVERYBODY else "private, no-store"
-        headers = {"Content-Security-Policy": FORM_POLICY, "Cache-Control": kept, "Vary": "Cookie"}
+        headers = {"Content-Security-Policy": f"{FORM_POLICY}; {OWN_SCRIPTS}", "Cache-Control": kept, "Vary": "Cookie"}
         if status != 200:
             headers["Retry-After"] = "5"
         return Response(text, status, headers, "text/html")
@@ -104,7 +105,7 @@ class SearchPages:
         whole = {each.channel.id: each.everything for each in seen}
         around = [(line, self.reading.around(line, AROUND, AROUND, whole[line.channel_id])) for line in found.lines]
         blocks = blocks_of(around)
-        links = self.reading.links_of([line.id for block in blocks for line in block.lines])
+        links = self.reading.links_of([line.id for block in blocks for line in block.lines], titles_for(seen))
         extras = Extras(links, {}, self.frame.settings().web.machines)
         return {
             "groups": groups_of(blocks),

@@ -23,6 +23,8 @@ class Patience:
     taking: float = 30.0
     """Within it, a reader must take `least` bytes of what waits for it, or all."""
     least: int = 32 * 1024
+    whole: float = 600.0
+    """Within it, there must be a moment at which nothing waits: so long a page may take, were it taken that slowly."""
     most: int = 1000
     """Connections; one more takes the place of the one that has kept us waiting longest."""
 
@@ -70,6 +72,7 @@ class Watched(asyncio.Protocol):
     body_since = 0.0
     sent_of_head = sent_ahead = 0
     left, left_since = 0, 0.0
+    waits_since: float | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Somebody calls."""
@@ -135,6 +138,12 @@ class Watched(asyncio.Protocol):
     def took_enough(self, now: float, patience: Patience) -> bool:
         """Whether what waits for them becomes less."""
         waits = self.transport.get_write_buffer_size()
+        if not waits:
+            self.waits_since = None
+        elif self.waits_since is None:
+            self.waits_since = now
+        elif now - self.waits_since > patience.whole:
+            return False
         if not waits or not self.left:
             self.left, self.left_since = waits, now
         elif now - self.left_since > patience.taking:

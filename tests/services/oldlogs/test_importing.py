@@ -1,5 +1,6 @@
 """Files and folders are found, read as a stream, and kept once, whatever is in them."""
 
+import os
 import shutil
 import tracemalloc
 from datetime import UTC, datetime
@@ -22,7 +23,7 @@ from chanops.services.search import Search
 from chanops.services.tables import channels, lines, stamp
 
 LOGS = Path(__file__).parents[2] / "data" / "logs"
-SETTINGS = Settings(channels={"#secret": ChannelSettings(private=True)})
+SETTINGS = Settings(channels={"#secret": ChannelSettings(private=True), "#silent": ChannelSettings(log=False)})
 OPENED = "--- Log opened Thu Nov 21 11:00:00 2024\n"
 
 
@@ -152,6 +153,58 @@ def test_what_is_not_wanted_and_what_cannot_be_is_left_out_and_counted(database,
     (taken,) = take("irssi", written(tmp_path, text))
     assert (taken.added, taken.unwanted, taken.outside) == (1, 1, 2)
     assert count(database) == 1
+
+
+def test_a_channel_that_is_not_logged_is_left_out_and_nothing_of_it_is_stored(database, take, tmp_path):
+    text = OPENED + "12:00 <alice> hello\n"
+    paths = [written(tmp_path, text, f"libera/{name}.log") for name in ("#silent", "#SILENT", "#ops")]
+    silent, loud, ops = take("irssi", *paths)
+    assert (silent.logged, silent.read, silent.added) == (False, 0, 0)
+    assert (loud.logged, ops.logged, ops.added) == (False, True, 1)
+    with database.read() as connection:
+        assert connection.execute(select(channels.c.name)).scalars().all() == ["#ops"]
+    assert count(database) == 1
+    assert take("irssi", paths[0], dry=True)[0].added == 0
+
+
+def test_what_is_off_is_left_out_of_every_kind(database, take, tmp_path):
+    kinds = [
+        "-!- alice changed the topic of #ops to: [off] psst",
+        "-!- alice [a@b] has left #ops [[off] psst]",
+        "-!- alice [a@b] has quit [[nolog] psst]",
+        "-!- bob was kicked from #ops by alice [[off] psst]",
+        " * alice \u200b[off] psst",
+        "<alice> \ufeff[off] psst",
+        "-alice:#ops- [off] psst",
+    ]
+    (taken,) = take("irssi", written(tmp_path, OPENED + "".join(f"12:00 {each}\n" for each in kinds)))
+    assert (taken.read, taken.unwanted, taken.added, count(database)) == (len(kinds), len(kinds), 0, 0)
+
+
+@pytest.mark.parametrize(
+    ("name", "place"),
+    [
+        (b"r\xe9seau/#ops.log", ("r\u00e9seau", "#ops")),
+        (b"libera/#caf\xe9.log", ("libera", "#caf\u00e9")),
+        (b"r\xc3\xa9seau/#caf\xe9.log", ("r\u00e9seau", "#caf\u00e9")),
+        (b"libera/#\x81.log", ("libera", "#\x81")),
+        ("libera/#\u65e5\u672c.log".encode(), ("libera", "#\u65e5\u672c")),
+    ],
+)
+def test_a_name_that_is_not_utf_8_is_read_as_its_lines_are(database, take, tmp_path, name, place):
+    path = written(tmp_path, OPENED + "12:00 <alice> hello\n", os.fsdecode(name))
+    for each in (tmp_path, path):
+        (taken,) = take("irssi", each)
+        assert taken.place[:2] == place
+    with database.read() as connection:
+        assert [tuple(row) for row in connection.execute(select(channels.c.network, channels.c.name))] == [place]
+    assert count(database) == 1
+
+
+def test_a_nick_that_is_longer_than_any_is_not_understood(take, tmp_path):
+    (taken,) = take("irssi", written(tmp_path, OPENED + f"12:00 <{'x' * 5000}> hello\n12:00 <alice> hello\n"))
+    assert (taken.added, taken.tally.strange) == (1, 1)
+    assert "longer than any nick" in taken.tally.samples[0]
 
 
 def test_only_what_everybody_could_see_is_for_everybody(database, take, tmp_path):

@@ -204,10 +204,23 @@ def test_a_group_ends_where_time_jumps():
 
 @pytest.mark.parametrize(
     ("text", "kind", "is_so"),
-    [("[off] psst", "message", True), ("psst [off]", "message", False), ("[off]", "topic", False)],
+    [
+        ("[off] psst", "message", True),
+        ("\u200b[off] psst", "action", True),
+        ("psst [off]", "message", False),
+        ("[off] psst", "topic", True),
+        ("[off] psst", "part", True),
+        ("bob [off] psst", "kick", True),
+        ("bob out", "kick", False),
+        ("bob", "kick", False),
+        ("", "join", False),
+    ],
 )
-def test_what_nobody_wanted_kept(text, kind, is_so):
+def test_what_nobody_wanted_kept_is_the_same_in_an_old_log_and_live(database, text, kind, is_so):
     assert unwanted(old(text, kind=kind)) is is_so
+    target, _, reason = text.partition(" ") if kind == "kick" else ("", "", text)
+    heard = live(reason, event=kind, params=("#ops", target))
+    assert History(database).logged(heard) is not is_so
 
 
 line = st.builds(

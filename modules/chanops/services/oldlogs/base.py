@@ -13,6 +13,7 @@ from chanops.core.errors import Problem
 MODES = "~&@%+!. "  # what clients put before a nick: its rank, and a blank where it has none
 MINUTE, SECOND = 60_000, 1000
 SHOWN = 5
+LONGEST_NAME = 400  # characters; an index of PostgreSQL's holds 2700 bytes
 
 
 class Old(NamedTuple):

@@ -6,11 +6,12 @@ from chanops.services.oldlogs.base import MODES, Old, Other, minute_of
 from chanops.services.oldlogs.clock import Clock
 
 TIME = re.compile(r"\[(\d\d):(\d\d)(?::(\d\d))?\] (.*)", re.DOTALL)
-RANK = f"[{re.escape(MODES)}]*"
+# Possessive, here and below: what may also be a part of what follows is never given back, or a line takes hours.
+RANK = f"[{re.escape(MODES)}]*+"
 SAID = re.compile(rf"<{RANK}([^>\s]+)> ?(.*)", re.DOTALL)
 DID = re.compile(rf"\* {RANK}(\S+)(?: (.*))?", re.DOTALL)
 NOTICE = re.compile(r"-([^\s:!]+?)(?::[#&!+]\S*)?- (.*)", re.DOTALL)
-HOST = r"\([^\s()]*@[^\s)]*\)"
+HOST = r"\([^\s()@]*+@[^\s)]*+\)"
 EVENTS = tuple(
     (re.compile(pattern, re.DOTALL), kind)
     for pattern, kind in (

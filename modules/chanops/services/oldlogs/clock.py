@@ -84,8 +84,7 @@ class Clock:
 
     def named(self, month: str, day: str, year: str) -> bool:
         """It is a day now that is named as by asctime; False where that is not understood."""
-        number = MONTHS.get(month[:3].lower()) or (int(month) if month.isdecimal() else 0)
-        return self.exactly(int(year), number, int(day))
+        return self.exactly(int(year), MONTHS.get(month[:3].lower()) or small(month), small(day))
 
     def roll(self, hour: int) -> None:
         """The next day has begun, where a log says nothing of it but the time begins anew."""
@@ -93,6 +92,11 @@ class Clock:
             before = datetime.fromtimestamp(self.last / 1000, self.zone)
             if before.date() == self.day < date.max and before.hour - hour >= 12:
                 self.day += timedelta(days=1)
+
+
+def small(text: str) -> int:
+    """The number of a day or month; 0 where it is none of either."""
+    return int(text) if text.isdecimal() and len(text) <= 2 else 0
 
 
 def utc(at: datetime) -> int:

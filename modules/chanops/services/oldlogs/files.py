@@ -1,5 +1,6 @@
 """The lines of a text file, whatever its bytes are."""
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -41,6 +42,11 @@ def decoded(raw: bytes, encoding: str, tally: Tally) -> str:
         except UnicodeDecodeError:
             text = raw.decode("latin-1")
     return text.translate(TABLE) if "\0" in text or "\r" in text else text
+
+
+def readable(text: str) -> str:
+    """The name of a file, or a word from the command line, whatever its bytes are: as people read it."""
+    return decoded(os.fsencode(text), "utf-8", Tally()) if any("\ud800" <= c <= "\udfff" for c in text) else text
 
 
 def usable(encoding: str) -> str:

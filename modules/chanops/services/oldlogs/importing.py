@@ -11,13 +11,15 @@ from typing import Any
 
 from chanops.core.access import fold
 from chanops.core.errors import Problem
+from chanops.core.logged import LOGGED
 from chanops.core.sections import Settings
 from chanops.services.database import Database
 from chanops.services.line_rows import BEGINNING, Index, channel_ids
 from chanops.services.oldlogs import energymech, irssi, mirc, own, pmxbot, weechat, znc
 from chanops.services.oldlogs.base import Given, Old, Place, Tally, missing
+from chanops.services.oldlogs.files import readable
 from chanops.services.oldlogs.keeping import Keeper, unwanted
-from chanops.services.oldlogs.own import OwnLog, Record
+from chanops.services.oldlogs.own import OwnLine, OwnLink, OwnLog, Record
 from chanops.services.oldlogs.own_keeping import OwnKeeper
 from chanops.services.oldlogs.places import is_channel
 from chanops.services.oldlogs.pmxbot import Rows
@@ -42,6 +44,10 @@ class Taken:
     added: int = 0
     unwanted: int = 0
     outside: int = 0
+    unlogged: int = 0
+    """Lines of channels that are not logged."""
+    logged: bool = True
+    """False where the file is all of such a channel: then it is not read."""
 
 
 @dataclass
@@ -82,7 +88,7 @@ def sources_of(form: str, path: Path, given: Given, named: bool) -> list[Source]
     """
     if form not in TEXTS:
         return list(FORMATS[form].sources(path, given))
-    place: Place = TEXTS[form].place(path, given.year)
+    place: Place = TEXTS[form].place(Path(*map(readable, path.absolute().parts)), given.year)
     if given.channel and place.channel and fold(given.channel) != fold(place.channel):
         raise Problem(
             f"{path} is of {place.channel}, and --channel says {given.channel}: name the files of one channel"
@@ -129,20 +135,45 @@ class Import:
     """Is told now and then how many bytes and lines are done."""
     size: int = 0
     lines: int = 0
+    rules: dict[tuple[str, str], bool] = field(default_factory=dict)
+    """Which channels are logged, as far as that was asked."""
 
     def take(self, source: Source) -> Taken:
         """Read one file, a batch a transaction: whoever interrupts it has whole batches, and can go on."""
         taken = Taken(source.path, source.place, source.tally)
         until = stamp(datetime.now(UTC) + AHEAD)
         own = isinstance(source, OwnLog)
-        keeper: Keeper | OwnKeeper = OwnKeeper(self.index, until) if own else self.keeper(source.place)
-        for batch in batches(wanted(source.read(), until, taken)):
-            taken.added += self.keep(keeper, batch)
-            self.tell(self.size + source.tally.size, self.lines + source.tally.lines)
+        taken.logged = own or self.logged(source.place.network, source.place.channel)
+        if taken.logged:
+            keeper: Keeper | OwnKeeper = OwnKeeper(self.index, until) if own else self.keeper(source.place)
+            for batch in batches(self.wanted(source.read(), until, taken)):
+                taken.added += self.keep(keeper, batch)
+                self.tell(self.size + source.tally.size, self.lines + source.tally.lines)
         self.size += source.size
         self.lines += source.tally.lines
         self.tell(self.size, self.lines)
         return taken
+
+    def logged(self, network: str, channel: str) -> bool:
+        """Whether lines of a channel are kept."""
+        pair = network, channel
+        if pair not in self.rules:
+            self.rules[pair] = self.settings.channel(*pair).log
+        return self.rules[pair]
+
+    def wanted(self, found: Iterable[Old] | Iterable[Record], until: int, taken: Taken) -> Iterator[Old | Record]:
+        """What may be kept: nothing from the future, for all that comes live would have to stand behind it."""
+        first = stamp(BEGINNING)
+        for each in found:
+            taken.read += 1
+            if isinstance(each, OwnLine) and each.kind in LOGGED and not self.logged(each.network, each.channel):
+                taken.unlogged += 1
+            elif not isinstance(each, OwnLink) and unwanted(each):
+                taken.unwanted += 1
+            elif not first <= each.at <= until or (isinstance(each, OwnLink) and each.changed > until):
+                taken.outside += 1
+            else:
+                yield each
 
     def keeper(self, place: Place) -> Keeper:
         """What keeps the lines of one channel."""
@@ -166,19 +197,6 @@ class Import:
                 return len(keeper.fresh(connection, batch))
             rows = connection.execute(channels.select())
             return len(keeper.fresh(connection, batch, {(row.network, row.name): row.id for row in rows}))
-
-
-def wanted(found: Iterable[Old] | Iterable[Record], until: int, taken: Taken) -> Iterator[Old | Record]:
-    """What may be kept: nothing from the future, for all that comes live would have to stand behind it."""
-    first = stamp(BEGINNING)
-    for each in found:
-        taken.read += 1
-        if isinstance(each, Old) and unwanted(each):
-            taken.unwanted += 1
-        elif not first <= each.at <= until:
-            taken.outside += 1
-        else:
-            yield each
 
 
 def batches(found: Iterator[Old | Record]) -> Iterator[list[Old | Record]]:

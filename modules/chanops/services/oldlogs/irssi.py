@@ -3,7 +3,8 @@
 import re
 from pathlib import Path
 
-from chanops.services.oldlogs.base import MODES, Old, Other, Place, minute_of
+from chanops.services.oldlogs.base import Old, Other, Place, minute_of
+from chanops.services.oldlogs.bracketed import RANK
 from chanops.services.oldlogs.clock import Clock
 from chanops.services.oldlogs.places import usual
 
@@ -11,9 +12,9 @@ SUFFIXES = (".log",)
 # log_timestamp is %H:%M, often %H:%M:%S, and some put the date before it.
 TIME = re.compile(r"\[?(?:(\d{4})-(\d\d)-(\d\d)[T ])?(\d\d):(\d\d)(?::(\d\d))?\]? (.*)", re.DOTALL)
 DAY = re.compile(r"--- (?:Log opened|Day changed) \S+ (\S+) +(\d+) (?:\d\d:\d\d:\d\d )?(\d{4})\s*$")
-SAID = re.compile(rf"<[{re.escape(MODES)}]*([^>\s:]+)(?::[^>\s]*)?> ?(.*)", re.DOTALL)
-DID = re.compile(rf" ?\* [{re.escape(MODES)}]*([^\s:]+)(?::\S+)?(?: (.*))?", re.DOTALL)
-NOTICE = re.compile(r"-([^\s:!]+):[@+%&~]*[#&!+]\S*- (.*)", re.DOTALL)
+SAID = re.compile(rf"<{RANK}([^>\s:]+)(?::[^>\s]*)?> ?(.*)", re.DOTALL)
+DID = re.compile(rf" ?\* {RANK}([^\s:]+)(?::\S+)?(?: (.*))?", re.DOTALL)
+NOTICE = re.compile(r"-([^\s:!]+):(?=[@+%&~]*[#&!+])\S*- (.*)", re.DOTALL)
 JOIN = re.compile(r"(\S+) \[.*\] has joined [#&!+]")
 PART = re.compile(r"(\S+) \[\S*\] has left \S+(?: \[(.*)\])?$")
 QUIT = re.compile(r"(\S+) \[\S*\] has quit(?: \[(.*)\])?$")

@@ -8,7 +8,7 @@ from sqlalchemy import Connection, select
 
 from chanops.core.logged import is_off
 from chanops.core.text import plain
-from chanops.services.line_rows import A_SECOND, BEGINNING, FORGOTTEN, LINK, SPOKEN, Index, Row, insert_lines
+from chanops.services.line_rows import A_SECOND, BEGINNING, FORGOTTEN, LINK, Index, Row, insert_lines
 from chanops.services.oldlogs.base import Old
 from chanops.services.tables import lines, stamp
 
@@ -184,6 +184,6 @@ def near(olds: Sequence[T]) -> Iterator[Sequence[T]]:
             start = at
 
 
-def unwanted(old: Old) -> bool:
-    """Whether whoever said this did not want it kept."""
-    return old.kind in SPOKEN and is_off(old.text)
+def unwanted(old: Timed) -> bool:
+    """Whether whoever said this did not want it kept: the same as of what is heard."""
+    return is_off(old.text, old.kind)

@@ -106,28 +106,35 @@ class OwnKeeper:
         return found
 
     def keep_link(self, connection: Connection, link: OwnLink) -> int:
-        """1 if a link is new; one whose line is not there is left out."""
+        """1 if a link is new; one whose line is not there, or was forgotten, is left out."""
         line = self.moved.get(link.line, link.line)
         same = links.c.line == line, links.c.place == link.place
         found = connection.execute(select(links.c.id, links.c.key).where(*same)).first()
-        if connection.execute(select(lines.c.id).where(lines.c.id == line)).first() is None:
-            return 0
-        if found and found[1] != link.key:
+        if not self.remembered(connection, [line]) or (found and found[1] != link.key):
             return 0
         number = found[0] if found else link.id
         if not found:
             if connection.execute(select(links.c.id).where(links.c.id == number)).first():
                 number = (connection.execute(select(func.max(links.c.id))).scalar() or 0) + 1
-            names = ("place", "key", "address", "title", "fetched", "public", "at", "changed")
-            insert_all(
-                connection,
-                links.insert(),
-                [{"id": number, "line": line} | {name: getattr(link, name) for name in names}],
-            )
-        again = [self.moved.get(each, each) for each in link.mentions]
-        there: set[int] = set()
-        for at in range(0, len(again), SOME):
-            there |= set(connection.execute(select(lines.c.id).where(lines.c.id.in_(again[at : at + SOME]))).scalars())
-        if there:
+            names = ("place", "key", "address", "fetched", "public", "at", "changed")
+            title, titled = self.title(connection, link)
+            row = {"id": number, "line": line, "title": title, "titled": titled}
+            insert_all(connection, links.insert(), [row | {name: getattr(link, name) for name in names}])
+        if there := self.remembered(connection, [self.moved.get(each, each) for each in link.mentions]):
             connection.execute(MENTION, [{"link": number, "line": each} for each in sorted(there)])
         return 0 if found else 1
+
+    def title(self, connection: Connection, link: OwnLink) -> tuple[str, int | None]:
+        """A link's title and the line in which it was given; none where that was forgotten."""
+        if link.titled is None:
+            return link.title, None
+        titled = self.moved.get(link.titled, link.titled)
+        return (link.title, titled) if self.remembered(connection, [titled]) else ("", None)
+
+    def remembered(self, connection: Connection, numbers: Sequence[int]) -> set[int]:
+        """Those of these lines that are there, and were not forgotten."""
+        there: set[int] = set()
+        for at in range(0, len(numbers), SOME):
+            query = select(lines.c.id).where(lines.c.id.in_(numbers[at : at + SOME]), lines.c.kind != FORGOTTEN)
+            there |= set(connection.execute(query).scalars())
+        return there

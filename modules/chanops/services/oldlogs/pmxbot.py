@@ -9,7 +9,7 @@ from pathlib import Path
 
 from chanops.core.access import fold
 from chanops.core.errors import Problem
-from chanops.services.oldlogs.base import Given, Old, Place, Tally
+from chanops.services.oldlogs.base import LONGEST_NAME, Given, Old, Place, Tally
 from chanops.services.oldlogs.clock import Clock
 from chanops.services.oldlogs.files import decoded
 from chanops.services.oldlogs.places import CHANNEL, is_channel
@@ -54,7 +54,7 @@ class Rows:
         self.tally.size += len(message) + A_ROW
         moment = moment_of(at, clock)
         who = decoded(nick, self.given.encoding, self.tally).strip()
-        if moment is None or not who:
+        if moment is None or not 0 < len(who) <= LONGEST_NAME:
             self.tally.note(number, f"{at.decode('latin-1')} {who} {text}")
             return None
         return Old(moment, who, "message", text)

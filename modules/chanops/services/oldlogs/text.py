@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from chanops.services.oldlogs.base import Given, Old, Other, Place, Tally
+from chanops.services.oldlogs.base import LONGEST_NAME, Given, Old, Other, Place, Tally
 from chanops.services.oldlogs.clock import Clock
 from chanops.services.oldlogs.files import lines_of
 
@@ -32,7 +32,9 @@ class TextLog:
         parse, tally = self.parse, self.tally
         for number, line in lines_of(self.path, self.given.encoding, tally):
             found = parse(line, clock)
-            if isinstance(found, Old):
+            if isinstance(found, Old) and len(found.nick) <= LONGEST_NAME:
                 yield found
+            elif isinstance(found, Old):
+                tally.note(number, line, "longer than any nick")
             elif found is Other.STRANGE and line.strip():
                 tally.note(number, line)

@@ -14,12 +14,13 @@ TIME = re.compile(
     r"(\d{4})-(\d\d)-(\d\d)[ T](\d\d):(\d\d):(\d\d)(?:[.,]\d+)?(Z|[+-]\d\d:?\d\d)?\t(.*?)\t(.*)", re.DOTALL
 )
 JOIN = re.compile(r"(\S+) .*has joined \S+")
-PART = re.compile(r"(\S+) (?:\(.*?\) )?has left \S+(?: \((.*)\))?$")
-QUIT = re.compile(r"(\S+) (?:\(.*?\) )?has quit(?: \((.*)\))?$")
+HOST = r"(?:\(\S*+(?<=\)) )?"
+PART = re.compile(rf"(\S+) {HOST}has left \S+(?: \((.*)\))?$")
+QUIT = re.compile(rf"(\S+) {HOST}has quit(?: \((.*)\))?$")
 KICK = re.compile(r"(\S+) has kicked (\S+)(?: \((.*)\))?$")
 NICK = re.compile(r"(\S+) is now known as (\S+)$")
 MODE = re.compile(r"Mode [#&!+]\S* \[(.*)\] by (\S+)$")
-TOPIC = re.compile(r'(\S+) has changed topic for \S+ (?:from ".*?" )?to "(.*)"$', re.DOTALL)
+TOPIC = re.compile(r'(?=.*"$)(\S+) has changed topic for \S+ (?:from ".*?" )?to "(.*)"$', re.DOTALL)
 UNSET = re.compile(r"(\S+) has unset topic for ")
 NOTICE = re.compile(r"Notice\((\S+?)\)(?: -> [#&!+]\S*)?: (.*)", re.DOTALL)
 CAME, WENT, NETWORK, DOES = {"-->", "→"}, {"<--", "←"}, {"--", "ℹ"}, {"*", "•"}

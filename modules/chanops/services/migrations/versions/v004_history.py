@@ -9,6 +9,7 @@ revision = "004"
 down_revision = "003"
 BIG = sa.BigInteger().with_variant(sa.Integer, "sqlite")
 KNOWN = sa.text("msgid IS NOT NULL")
+TITLED = sa.text("titled IS NOT NULL")
 AHEAD = sa.text("id * 125 > (at - 567990000000) * 2")
 SPOKEN = "kind IN ('message', 'action', 'notice')"
 AT_ONCE = 1000
@@ -51,7 +52,7 @@ def upgrade() -> None:
         "lines_by_msgid", "lines", ["channel_id", "msgid"], unique=True, sqlite_where=KNOWN, postgresql_where=KNOWN
     )
     op.create_index("lines_ahead", "lines", ["at", "id"], sqlite_where=AHEAD, postgresql_where=AHEAD)
-    op.add_column("links", sa.Column("fetched", sa.Text, nullable=False, server_default=sa.text("''")))
+    more_of_links()
     op.execute(
         "INSERT INTO days (channel_id, day, public, spoken, events, version)"  # noqa: S608  constants only
         f" SELECT channel_id, at / 86400000, public, sum(CASE WHEN {SPOKEN} THEN 1 ELSE 0 END),"
@@ -62,6 +63,14 @@ def upgrade() -> None:
         f" SELECT channel_id, {nick}, max(id) FROM lines GROUP BY channel_id, {nick}"
     )
     index()
+
+
+def more_of_links() -> None:
+    """The titles of their pages, and the lines that gave the others."""
+    op.add_column("links", sa.Column("fetched", sa.Text, nullable=False, server_default=sa.text("''")))
+    op.add_column("links", sa.Column("titled", sa.BigInteger))
+    op.create_index("links_by_titled", "links", ["titled"], sqlite_where=TITLED, postgresql_where=TITLED)
+    op.create_index("mentions_by_line", "mentions", ["line"])
 
 
 def folded(column: str) -> str:
