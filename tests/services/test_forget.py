@@ -112,7 +112,11 @@ def test_what_the_bot_said_of_it_is_forgotten_with_it(kept):
     line = said("see https://example.org/plan")
     kept.links.add("https://example.org/plan", "The plan", line)
     [number] = [each.id for each in kept.reading.day(1, NOON.date(), True)]
+    kept.links.add("https://example.org/bare", "", said("first", "bob"))
+    titled = said("https://example.org/bare Its title", "carol")
+    kept.links.add("https://example.org/bare", "Its title", titled)
     [about, other] = kept.keep(said("a line", "bob"), said("not about it", "bob"))
+    [of_title] = kept.keep(said("kept: Its title", "chanops"))
     quotes = kept.keep(
         said("kept: The plan", "chanops"),
         said(f"12:00 <alice> see https://example.org/plan https://chat.example/line/{number}", "chanops_"),
@@ -122,7 +126,10 @@ def test_what_the_bot_said_of_it_is_forgotten_with_it(kept):
     assert kept.forgetting.forget([number], "alice") == 1
     kinds = {each.id: each.kind for each in kept.reading.day(1, NOON.date(), True)}
     assert [kinds[each] for each in (number, *quotes)] == ["forgotten"] * 3 + ["message"] * 2
-    assert kinds[about] == kinds[other] == "message"
+    assert kinds[about] == kinds[other] == kinds[of_title] == "message"
+    [carols] = [each.id for each in kept.reading.day(1, NOON.date(), True) if each.plain == titled.text]
+    kept.forgetting.forget([carols], "carol")
+    assert kept.history.line(of_title).kind == "forgotten"
 
 
 def test_bytes_that_a_reader_holds_on_to_leave_the_file_later(kept, sqlite_only):

@@ -58,9 +58,10 @@ class Memory:
         )
         frame = Frame(lambda: self.settings)
         self.searching = SearchPages(self.search, self.reading, visibility, frame)
+        self.listing = LinkPages(LinkLists(database), visibility, frame)
         rooms = [
             self.searching,
-            LinkPages(LinkLists(database), visibility, frame),
+            self.listing,
             MissedPages(self.missed, visibility, frame),
         ]
         app = Starlette(routes=[route for room in rooms for route in room.routes])

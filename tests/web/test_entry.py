@@ -99,6 +99,10 @@ def test_while_somebody_waits_for_his_wrong_token_others_do_not(served):
         ({}, "token=x", 415),
         ({"content_type": FORM, "sec_fetch_site": "cross-site"}, "token=x", 403),
         ({"content_type": FORM, "sec_fetch_site": "same-site"}, "token=x", 403),
+        ({"content_type": FORM, "origin": "http://evil.example"}, "token=x", 403),
+        ({"content_type": FORM, "origin": "null"}, "token=x", 403),
+        ({"content_type": FORM, "origin": ""}, "token=x", 403),
+        ({"content_type": FORM, "origin": "http://127.0.0.1"}, "token=x", 403),
         ({"content_type": FORM}, "token=" + "x" * 4096, 413),
         ({"content_type": FORM}, "x" * 100_000, 413),
     ],
@@ -137,6 +141,27 @@ def test_to_look_at_the_way_out_is_not_to_leave(served):
     cookie = cookie_of(answer)
     assert (answer.status, cookie.value, cookie["max-age"], cookie["path"]) == (303, "", "0", "/")
     assert served.ask("/leave", "POST", "", content_type=FORM, sec_fetch_site="cross-site").status == 403
+
+
+def test_a_form_of_ours_says_where_it_is_from(served):
+    origin = f"http://{served.place}"
+    assert enter(served, served.tokens.page, origin=origin).status == 303
+    assert served.ask("/leave", "POST", "", content_type=FORM, origin=origin).status == 303
+    for other in ("http://evil.example", "null", f"{origin}.evil.example"):
+        assert served.ask("/leave", "POST", "", content_type=FORM, origin=other).status == 403
+        assert enter(served, served.tokens.page, origin=other).status == 403
+    # Else browsers would say null of it.
+    assert served.ask("/enter").headers["referrer-policy"] == "same-origin"
+    assert served.ask("/leave").headers["referrer-policy"] == "same-origin"
+
+
+def test_a_form_may_be_from_where_people_reach_the_pages(served):
+    before, served.now = served.now, Settings(web=WebSettings(url="https://ops.example/"))
+    try:
+        assert enter(served, served.tokens.page, origin="https://ops.example").status == 303
+        assert enter(served, served.tokens.page, origin="https://other.example").status == 403
+    finally:
+        served.now = before
 
 
 @pytest.mark.parametrize("method", ["PUT", "DELETE", "PATCH", "OPTIONS", "TRACE"])

@@ -1,13 +1,14 @@
 """The links on pages: by day, person, channel, word and tag, and only those that may be seen."""
 
+import threading
 from datetime import timedelta
 from urllib.parse import quote, urlsplit
 
 import pytest
 
-from chanops.web.link_pages import MOST
-from tests.web.memory import NOON
-from tests.web.served import PAYLOADS
+from chanops.web.link_pages import AT_ONCE, MOST, MOST_WAITING
+from tests.web.memory import DEADLINE, NOON
+from tests.web.served import PAYLOADS, until
 
 
 def shown(page):
@@ -172,3 +173,95 @@ def test_an_address_that_seems_to_lead_elsewhere_is_text(remembered):
     page = remembered.page("/links")
     assert shown(page) == []
     assert "Bank https://bank.example@evil.example/" in page.plain
+
+
+def again(remembered, address, title="", **more):
+    """Have a link said again, with more words; the number of that line."""
+    said = remembered.message(f"look {address}", **more)
+    [number] = remembered.keep([said])
+    remembered.links.add(address, title, said)
+    return number
+
+
+def test_where_a_link_was_said_again_it_is_listed_with_the_line_that_said_it_there(some):
+    number = again(some, "https://b.example/2", nick="dave", channel="#dev")
+    again(some, "https://b.example/2", nick="erin", channel="#dev")
+    page = some.page("/links?in=net/%23dev")
+    assert shown(page) == ["https://b.example/2", "https://c.example/3"]
+    assert "Dashboard b.example dave in #dev" in page.plain
+    assert "also by erin" in page.plain
+    assert f"/log/net/%23dev/2026-11-21#l{number}" in page.addresses
+    assert shown(some.page("/links")) == ["https://c.example/3", "https://b.example/2", "https://a.example/1"]
+    some.forgetting.forget([number], "ops")
+    assert "Dashboard b.example erin in #dev" in some.page("/links?in=net/%23dev").plain
+
+
+def test_who_said_a_link_again_has_it_among_theirs(some):
+    again(some, "https://a.example/1", nick="dave")
+    again(some, "https://b.example/2", nick="dave", channel="#dev", at=NOON + timedelta(days=0, hours=3))
+    page = some.page("/links?by=net/dave")
+    assert shown(page) == ["https://b.example/2", "https://a.example/1"]
+    assert "dave in #dev, 2026-11-21 15:00 UTC" in page.plain
+    assert shown(some.page("/links?by=net/dave&in=net/%23ops")) == ["https://a.example/1"]
+    assert shown(some.page("/links?by=other/dave")) == []
+
+
+def test_a_link_is_listed_on_each_day_on_which_it_was_said(some):
+    again(some, "https://a.example/1", nick="dave")
+    assert "https://a.example/1" in shown(some.page("/links?day=2026-11-21"))
+    assert shown(some.page("/links?day=2026-11-20")) == ["https://a.example/1"]
+
+
+def test_links_that_were_said_again_are_on_the_pages_that_follow_each_other(remembered):
+    for number in range(MOST):
+        remembered.link(f"https://a.example/{number}", at=NOON + timedelta(minutes=number))
+    for number in range(MOST):
+        again(remembered, f"https://a.example/{number}", channel="#dev", at=NOON + timedelta(hours=2, minutes=number))
+        remembered.link(f"https://b.example/{number}", channel="#dev", at=NOON + timedelta(hours=2, minutes=number))
+    first = remembered.page("/links?in=net/%23dev")
+    [earlier] = [found["href"] for found in first.attributes("a") if found.get("rel") == "prev"]
+    wanted = [f"https://{host}.example/{number}" for number in reversed(range(MOST)) for host in "ba"]
+    assert shown(first) + shown(remembered.page(earlier)) == wanted
+
+
+def test_where_a_link_was_said_first_in_secret_its_title_is_one(some):
+    some.link("https://e.example/5", "Codename zebra", channel="#was")
+    again(some, "https://e.example/5", nick="dave", channel="#dev")
+    assert "Codename zebra" in some.page("/links?in=net/%23dev").plain
+    some.configure(was={"private": True})
+    for path in ("/links", "/links?in=net/%23dev", "/links?by=net/dave"):
+        page = some.page(path)
+        assert "https://e.example/5" in shown(page)
+        assert "zebra" not in page.text
+    assert shown(some.page("/links?q=zebra")) == []
+    assert "Codename zebra" in some.page("/links?in=net/%23dev", token=some.holder("net/#was")).plain
+
+
+def test_few_look_for_links_at_once_and_who_comes_too_many_is_asked_to_come_again(remembered):
+    busy, go, most = threading.Semaphore(0), threading.Event(), []
+    page = remembered.listing.lists.page
+
+    def slow(*args):
+        busy.release()
+        most.append(1)
+        assert go.wait(DEADLINE)
+        return page(*args)
+
+    remembered.listing.lists.page = slow
+    answers = []
+    threads = [
+        threading.Thread(target=lambda: answers.append(remembered.ask("/links?q=zebra")))
+        for _ in range(MOST_WAITING + 5)
+    ]
+    for thread in threads:
+        thread.start()
+    for _ in range(AT_ONCE):
+        assert busy.acquire(timeout=DEADLINE)
+    until(lambda: len(answers) == 5)
+    assert {each.status for each in answers} == {503}
+    assert b"try again in a moment" in answers[0].body.encode()
+    assert len(most) == AT_ONCE
+    go.set()
+    for thread in threads:
+        thread.join(DEADLINE)
+    assert sorted(each.status for each in answers) == [200] * MOST_WAITING + [503] * 5

@@ -425,3 +425,75 @@ def test_when_somebody_last_spoke_is_told_as_far_as_it_was_public(logged):
     logged.configure(ops={})
     assert "#ops on net last spoken in on 2026-11-21 12:00 UTC" in page(logged, "/").plain
     assert "last spoken in on 2026-11-21 13:00 UTC" in page(logged, "/", cookie="good").plain
+
+
+# Titles of links
+
+
+def mentioned(logged, address, title="", channel="#ops", **more):
+    """Have a link kept with its line; the number of the line."""
+    said = logged.message(f"see {address}", channel=channel, **more)
+    [number] = logged.keep([said])
+    logged.links.add(address, title, said)
+    return number
+
+
+def test_a_title_is_shown_to_those_only_who_see_where_it_was_given(logged):
+    mentioned(logged, "https://example.org/a", "Where the cabal meets", "#was")
+    mentioned(logged, "https://example.org/a")
+    assert "Where the cabal meets" in page(logged, DAY).plain
+    logged.configure(was={"private": True})
+    shown = page(logged, DAY)
+    assert "https://example.org/a" in shown.plain
+    assert "Where the cabal meets" not in shown.text
+    assert "Where the cabal meets" in page(logged, DAY, cookie="good").plain
+
+
+def test_a_title_that_somebody_gave_later_elsewhere_is_shown_to_those_only_who_see_that(logged):
+    mentioned(logged, "https://example.org/a")
+    mentioned(logged, "https://example.org/a", "Where the cabal meets", "#was")
+    assert "Where the cabal meets" in page(logged, DAY).plain
+    logged.configure(was={"private": True})
+    assert "Where the cabal meets" not in page(logged, DAY).text
+
+
+@pytest.mark.parametrize("first", ["#ops", "#dev"])
+def test_each_page_with_a_link_shows_what_becomes_of_its_title(logged, first):
+    address, paths = "https://example.org/a", (DAY, DAY.replace("ops", "dev"))
+    for channel in sorted(("#ops", "#dev"), reverse=first == "#ops"):
+        mentioned(logged, address, channel=channel)
+    for path in paths:
+        page(logged, path)
+    [link] = logged.links.newest()
+    logged.links.titled(link.id, address, "What the page says").result(15)
+    for path in paths:
+        until(lambda path=path: "What the page says" in page(logged, path).plain)
+    tags = [logged.ask(path).headers["etag"] for path in paths]
+    given = mentioned(logged, address, "What we say", "#spider")
+    for path in paths:
+        until(lambda path=path: "What we say" in page(logged, path).plain)
+    assert [logged.ask(path, if_none_match=tag).status for path, tag in zip(paths, tags, strict=True)] == [200, 200]
+    logged.forgetting.forget([given], "carol")
+    for path in paths:
+        shown = page(logged, path)
+        assert "What we say" not in shown.text
+        assert "What the page says" in shown.plain
+
+
+def test_a_page_does_not_keep_the_title_of_a_line_that_was_forgotten_elsewhere(logged):
+    number = mentioned(logged, "https://example.org/a", "Where the cabal meets", "#dev")
+    mentioned(logged, "https://example.org/a")
+    before = logged.ask(DAY)
+    assert "Where the cabal meets" in before.body
+    logged.forgetting.forget([number], "carol")
+    after = logged.ask(DAY, if_none_match=before.headers["etag"])
+    assert after.status == 200
+    assert "Where the cabal meets" not in after.body
+
+
+def test_a_title_that_comes_when_the_line_is_on_the_page_already_is_shown(logged):
+    said = logged.message("see https://example.org/a")
+    logged.keep([said])
+    page(logged, DAY)
+    logged.links.add("https://example.org/a", "A read", said)
+    until(lambda: "A read" in page(logged, DAY).plain)

@@ -68,12 +68,12 @@ class Forgetting:
     def quotes_of(self, numbers: Sequence[int]) -> list[int]:
         """The lines in which the bot told of these: what ends with their addresses, and titles of their links."""
         wanted = {f"/line/{number}" for number in numbers}
-        named = select(lines.c.id, lines.c.channel_id, links.c.title, links.c.fetched)
-        named = named.join(links, links.c.line == lines.c.id).where(lines.c.id.in_(numbers))
+        named = select(lines.c.channel_id, links.c.address, links.c.title, links.c.fetched)
+        named = named.join(links, or_(links.c.line == lines.c.id, links.c.titled == lines.c.id))
         with self.database.read() as connection:
             told = {
                 (channel, before + name)
-                for _, channel, *names in connection.execute(named)
+                for channel, *names in connection.execute(named.where(lines.c.id.in_(numbers)))
                 for name in names
                 for before in ("kept: ", "\u21b3 ")
                 if name
