@@ -67,6 +67,37 @@ def test_the_links_of_a_person_are_those_of_the_nick_or_the_account_there(kept):
     assert kept.find(Topic("by", "nowhere", word="bob[x]")) is None
 
 
+def test_where_a_link_was_said_again_it_is_in_the_feeds_of_that_place_with_that_line(kept):
+    kept.add("https://a.example/", "in ops", nick="bob")
+    kept.add("https://b.example/", "too", nick="bob")
+    assert kept.titles(in_channel("links", "#dev")) == []
+    one, two = (kept.add(f"https://{each}.example/", nick="carol", channel="#dev") for each in "ab")
+    kept.database.wait(lambda connection: None)
+    assert one == two - 0 or one != two
+    for topic in (in_channel("links", "#dev"), in_channel("feed", "#dev"), Topic("by", "net", word="carol")):
+        assert kept.titles(topic) == ["too", "in ops"]
+        body = kept.find(topic).body.decode()
+        assert "carol" in body
+        assert "#ops" not in body.partition("<item>")[2]
+    assert kept.titles(Topic("links")) == ["too", "in ops"]
+    assert kept.titles(Topic("by", "net", word="bob")) == ["too", "in ops"]
+    kept.add("https://c.example/", "third", nick="bob")
+    assert kept.titles(in_channel("links", "#dev")) == ["too", "in ops"]
+    kept.add("https://c.example/", nick="carol", channel="#dev")
+    assert kept.titles(in_channel("links", "#dev")) == ["third", "too", "in ops"]
+
+
+def test_two_links_that_one_line_said_again_are_two_items(kept):
+    kept.add("https://a.example/", "first")
+    kept.add("https://b.example/", "second")
+    said = kept.said("https://a.example/ https://b.example/ https://c.example/", channel="#dev", msgid="one")
+    for each in "cab":
+        kept.links.add(f"https://{each}.example/", "", said)
+    for form in TYPES:
+        ids = [each[1:] for each in kept.entries(in_channel("links", "#dev"), form)]
+        assert len({str(each) for each in ids}) == 3
+
+
 def test_a_nick_is_not_a_pattern(kept):
     kept.add("https://a.example/", "a", nick="a_b")
     assert kept.titles(Topic("by", "net", word="a%")) == []

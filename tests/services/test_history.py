@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from chanops.core.logged import log_text
 from chanops.core.masking import mask_for
 from chanops.core.message import Message
+from chanops.core.sections import NetworkSettings, Settings
 from chanops.services.history import History
 from chanops.services.line_rows import A_SECOND, BEGINNING, SEARCHED, first_number
 
@@ -262,3 +263,12 @@ def test_the_same_words_at_another_time_are_another_line(history):
     assert sorted(text for _, text in table(history).values()) == ["ok", "ok"]
     keep(history, old("ok", NOON - 120 * SECOND), old("ok", NOON))
     assert len(table(history)) == 2
+
+
+def test_where_the_bot_is_to_be_no_more_nothing_is_for_everybody(database):
+    settings_now = Settings(networks={"net": NetworkSettings(host="irc.example", channels=("#Ops",))})
+    history = History(database, lambda: settings_now)
+    keep(history, line("here"), line("there", channel="#left"))
+    with database.read() as connection:
+        rows = connection.exec_driver_sql("SELECT text, public FROM lines").all()
+    assert {text: bool(public) for text, public in rows} == {"here": True, "there": False}

@@ -198,7 +198,7 @@ def test_where_a_link_was_said_again_it_is_listed_with_the_line_that_said_it_the
 
 def test_who_said_a_link_again_has_it_among_theirs(some):
     again(some, "https://a.example/1", nick="dave")
-    again(some, "https://b.example/2", nick="dave", channel="#dev", at=NOON + timedelta(days=0, hours=3))
+    again(some, "https://b.example/2", nick="dave", channel="#dev", at=NOON + timedelta(hours=3))
     page = some.page("/links?by=net/dave")
     assert shown(page) == ["https://b.example/2", "https://a.example/1"]
     assert "dave in #dev, 2026-11-21 15:00 UTC" in page.plain

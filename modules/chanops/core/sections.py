@@ -201,6 +201,12 @@ class Settings:
             given = folded.get(fold(f"{network}/{name}")) or folded.get(fold(name))
         return given or USUAL
 
+    def is_open(self, network: str, name: str) -> bool:
+        """Whether what is said in a channel just now is for everybody: not where the bot is to be no more."""
+        given = self.networks.get(network)
+        left = given is not None and fold(name) not in {fold(each) for each in given.channels}
+        return self.channel(network, name).open and not left
+
     def nick(self, network: str) -> str:
         """The nick that the bot wants on a network."""
         given = self.networks.get(network)

@@ -7,7 +7,7 @@ from sqlalchemy import Connection, and_, func, or_, select
 
 from chanops.core.logged import is_off, log_text
 from chanops.core.message import Message
-from chanops.core.sections import ChannelSettings, Settings
+from chanops.core.sections import Settings
 from chanops.services.database import Database
 from chanops.services.line_rows import (
     FORGOTTEN,
@@ -82,7 +82,8 @@ class History:
         last = connection.execute(select(func.max(lines.c.id))).scalar() or 0
         ids = channel_ids(connection, ((said.network, said.channel) for said in messages))
         batch = Batch([], [], [])
-        rules = {place: self.settings().channel(*place) for place in ids}
+        settings = self.settings()
+        rules = {place: (settings.channel(*place).log, settings.is_open(*place)) for place in ids}
         fresh: dict[tuple[int, str], int] = {}
         for said in messages:
             channel_id = ids[said.network, said.channel]
@@ -102,7 +103,7 @@ class History:
             if unsure:
                 self.remember(said, number)
             batch.numbers.append(number)
-            batch.rows.append(row_of(number, said, channel_id, rules[said.network, said.channel]))
+            batch.rows.append(row_of(number, said, channel_id, *rules[said.network, said.channel]))
             batch.new.append(said_of(batch.rows[-1], said))
         self.hide_secrets(batch)
         insert_lines(connection, batch.rows, self.index)
@@ -153,10 +154,10 @@ class History:
         return self.settings().channel(said.network, said.channel).log and not is_off(log_text(said), said.event)
 
 
-def row_of(number: int, said: Message, channel_id: int, rules: ChannelSettings) -> Row:
+def row_of(number: int, said: Message, channel_id: int, log: bool, public: bool) -> Row:
     """A line as a row; where it is not to be kept, its place without its text."""
     text = log_text(said)
-    logged = rules.log and not is_off(text, said.event)
+    logged = log and not is_off(text, said.event)
     return {
         "id": number,
         "channel_id": channel_id,
@@ -166,5 +167,5 @@ def row_of(number: int, said: Message, channel_id: int, rules: ChannelSettings) 
         "kind": said.event if logged else LINK,
         "text": text if logged else "",
         "msgid": said.msgid or None,
-        "public": rules.open,
+        "public": public,
     }
