@@ -7,8 +7,10 @@ import pytest
 
 from chanops.core.message import Message
 from chanops.core.sections import ChannelSettings, Settings
+from chanops.services.forget import Forgetting
 from chanops.services.history import History
 from chanops.services.reading import Reading
+from chanops.services.search import Search
 from chanops.services.visibility import EVERYBODY, Viewer, Visibility
 
 NOON = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
@@ -22,7 +24,7 @@ def said(text, at=NOON, nick="alice", event="message", channel="#ops"):
 class Kept:
     def __init__(self, database):
         self.database, self.settings = database, Settings()
-        self.history, self.reading = History(database, lambda: self.settings), Reading(database)
+        self.history, self.reading = History(database, lambda: self.settings, Search(database)), Reading(database)
         self.visibility = Visibility(self.reading, lambda: self.settings)
 
     def keep(self, *messages):
@@ -61,6 +63,30 @@ def test_a_flood_keeps_its_order_and_its_day(kept):
     assert numbers == sorted(set(numbers))
     assert [line.text for line in kept.reading.day(1, DAY, False)] == [str(number) for number in range(500)]
     assert kept.reading.after(1, numbers[497], False)[0].text == "498"
+
+
+def test_what_is_new_on_a_day_and_what_a_page_of_it_had(kept):
+    old, early, late, _ = kept.keep(*(said(str(n), NOON + timedelta(hours=n)) for n in (-20, 0, 5, 13)))
+    kept.configure("#ops", private=True)
+    kept.keep(said("secret", NOON + timedelta(hours=6)))
+    assert [line.id for line in kept.reading.after(1, early, False, 10, DAY)] == [late]
+    assert [line.text for line in kept.reading.after(1, 0, True, 10, DAY)] == ["0", "5", "secret"]
+    assert kept.reading.after(1, 0, True, 1, DAY)[0].id == early
+    assert kept.reading.known(1, DAY, late, False) == (2, [])
+    assert kept.reading.known(1, DAY, 1 << 60, True)[0] == 3
+    search = Search(kept.database)
+    Forgetting(kept.database, kept.reading, search, search.purge).forget([old, late], "carol")
+    assert kept.reading.known(1, DAY, early, False) == (1, [late])
+
+
+def test_which_lines_were_public_is_known_also_when_they_are_forgotten(kept):
+    [shown] = kept.keep(said("open"))
+    kept.configure("#ops", private=True)
+    [hidden] = kept.keep(said("secret"))
+    search = Search(kept.database)
+    Forgetting(kept.database, kept.reading, search, search.purge).forget([shown, hidden], "carol")
+    assert kept.reading.public([shown, hidden, 7]) == {shown}
+    assert kept.reading.public([]) == set()
 
 
 def test_the_version_of_a_day_grows_with_each_change_and_no_other_days_does(kept):

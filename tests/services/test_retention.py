@@ -167,3 +167,15 @@ def test_a_line_that_comes_behind_has_a_number_of_its_own(kept):
     kept.retention.run(NOW)
     [new] = kept.keep(said("new", 0))
     assert new > old
+
+
+def test_where_its_link_is_shown_with_its_title_as_well_the_page_is_another_from_then_on(kept):
+    address = "https://example.org/a"
+    kept.links.add(address, "A title", said(f"see {address}", 9, channel="#short"))
+    kept.links.add(address, "", said(f"again {address}", 8.5))
+    ops = kept.reading.channel("libera", "#ops")
+    day = (NOW - timedelta(days=8.5)).date()
+    before = kept.reading.version(ops.id, day, False)
+    kept.configure(short=8)
+    assert kept.retention.run(NOW) == 1
+    assert kept.reading.version(ops.id, day, False) > before

@@ -7,6 +7,8 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from starlette.applications import Starlette
+from starlette.routing import Mount
+from starlette.staticfiles import StaticFiles
 
 from chanops.core.message import Message
 from chanops.core.sections import ChannelSettings, FeedSettings, Settings, WebSettings
@@ -64,7 +66,8 @@ class Memory:
             self.listing,
             MissedPages(self.missed, visibility, frame),
         ]
-        app = Starlette(routes=[route for room in rooms for route in room.routes])
+        static = Mount("/static", StaticFiles(packages=[("chanops.web", "static")]))
+        app = Starlette(routes=[*(route for room in rooms for route in room.routes), static])
         app.add_exception_handler(404, frame.missing)
         app.state.access = self.access
         app.router.redirect_slashes = False

@@ -7,8 +7,8 @@ from html.parser import HTMLParser
 import pytest
 
 from chanops.services.line_rows import Said
-from chanops.web.day_view import A_LIST, LONG_DAY, as_text, between, day_view, split_of, text_of_day
-from chanops.web.said_view import Extras, Removal, row, text_of
+from chanops.web.day_view import A_LIST, LONG_DAY, as_text, between, day_view, text_of_day
+from chanops.web.said_view import Extras, Removal, row, split_of, text_of
 from tests.web.served import PAYLOADS
 
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
@@ -201,6 +201,8 @@ def test_a_netsplit_is_one_and_stands_apart_from_those_who_leave():
 def test_a_netsplit_is_known_by_its_reason(text, split):
     assert bool(split_of(said(text, "quit"))) == split
     assert not split_of(said(text, "part"))
+    assert ("data-split" in row(said(text, "quit"))) == split
+    assert "data-split" not in row(said(text, "part"))
 
 
 def test_a_pause_is_seen():

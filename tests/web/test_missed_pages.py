@@ -150,4 +150,25 @@ def test_nothing_that_was_said_becomes_markup(remembered, payload):
     remembered.link("https://example.org/x", payload, nick=f"n{payload}"[:30], at=minute(1))
     remembered.say(f"alice: {payload}", nick="bob", at=minute(2))
     page = remembered.page(address(remembered, ("#ops", NOON, minute(9)), nick="alice"))
-    assert not [tag for tag, _ in page.elements if tag in ("script", "img", "iframe", "object")]
+    assert not [tag for tag, _ in page.elements if tag in ("img", "iframe", "object")]
+    assert page.attributes("script") == [{"src": "/static/time.js", "type": "module"}]
+
+
+def test_a_title_that_was_given_where_she_may_not_read_is_not_on_it(remembered):
+    remembered.link("https://example.org/x", "Where the cabal meets", channel="#was", at=minute(1))
+    said = remembered.message("see https://example.org/x", nick="bob", at=minute(2))
+    remembered.keep([said])
+    remembered.links.add("https://example.org/x", "", said)
+    path = address(remembered, ("#ops", NOON, minute(9)))
+    assert "Where the cabal meets" in remembered.page(path).plain
+    remembered.configure(was={"private": True})
+    page = remembered.page(path)
+    assert "https://example.org/x" in page.plain
+    assert "Where the cabal meets" not in page.text
+
+
+def test_a_channel_that_became_private_is_not_on_it_any_more(away):
+    path = address(away, ("#ops", minute(10), minute(70)))
+    away.page(path)
+    away.configure(ops={"private": True})
+    away.page(path, 404)

@@ -47,7 +47,7 @@ SECURITY = {
     "referrer-policy": "no-referrer",
     "x-robots-tag": "noindex",
 }
-# The first page has a form that leads to a search, the page of a day one script of our own.
+# The first page has a form that leads to a search, the page of a day scripts of our own.
 POLICIES = {
     "/": SECURITY["content-security-policy"].replace("form-action 'none'", "form-action 'self'"),
     "/log/net/%23ops/2025-11-21": SECURITY["content-security-policy"] + "; script-src 'self'",
@@ -187,6 +187,7 @@ def routes(served):
         "/jobs/1/events": (404, HTML),
         "/static/style.css": (200, "text/css; charset=utf-8"),
         "/static/live.js": (200, "text/javascript; charset=utf-8"),
+        "/static/tail.js": (200, "text/javascript; charset=utf-8"),
         "/line/1": (404, HTML),
         "/reply/x": (404, HTML),
         "/nothing": (404, HTML),
@@ -501,10 +502,10 @@ CHANNEL = [
 ITEM = [("li",), ("a", "class", "href", "rel"), ("p",), ("a", "href"), ("time", "datetime")]
 FOOT = [("p",), ("a", "href"), ("p", "class"), *[("a", "href")] * 5]
 DAY = [
-    *HEAD, *[HEAD[-1]] * 3, ("script", "src", "defer"), *BODY, *LINKS,
+    *HEAD, *[HEAD[-1]] * 3, *[("script", "src", "type")] * 2, *BODY, *LINKS,
     ("main", "id", "class", "data-day", "data-text"), ("h1",),
     ("a", "class", "href"), ("span", "class"), ("p", "class"), ("time", "datetime"), ("nav", "class", "aria-label"),
-    ("a", "href"), ("p", "class"), ("span", "id"), ("a", "href"), ("ol", "class"),
+    ("a", "href"), ("p", "class"), ("span", "id", "data-day"), ("a", "href"), ("ol", "class"),
 ]  # fmt: skip
 LINE = [("li", "id", "class"), ("a", "class", "href"), ("time", "datetime"), ("b", "class"), ("span",)]
 LOOK = ("span", "class")  # bold, or a colour: made of formatting codes, and of nothing else

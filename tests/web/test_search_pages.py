@@ -19,6 +19,7 @@ HOSTILE = [
     "before:never", "after:9999999-1-1", "kind:x'y", 'exact:"', "channel:\"#ops", "a" * 5000, "a " * 2000, "😀", "ß",
     "%00", "1e999", "a\nb", "<script>", "$$", ":*", "a & !b | c <-> d", "zebra:*", "'a':*B & 'c'",
 ]  # fmt: skip
+OURS = [{"src": "/static/time.js", "type": "module"}]
 
 
 def marks(page):
@@ -172,9 +173,11 @@ def test_nothing_that_is_said_or_typed_becomes_markup(remembered, payload):
     remembered.say(f"giraffe {payload}", nick=f"n{payload}"[:40])
     page = remembered.page("/search?q=giraffe")
     assert hits(page)
-    assert not [tag for tag, _ in page.elements if tag in ("script", "img", "iframe", "object")]
+    assert not [tag for tag, _ in page.elements if tag in ("img", "iframe", "object")]
+    assert page.attributes("script") == OURS
     typed = remembered.page(f"/search?q={quote(payload)}")
-    assert not [tag for tag, _ in typed.elements if tag in ("script", "img", "iframe", "object")]
+    assert not [tag for tag, _ in typed.elements if tag in ("img", "iframe", "object")]
+    assert typed.attributes("script") == OURS
 
 
 @pytest.mark.parametrize(
@@ -234,3 +237,14 @@ def test_few_search_at_once_and_who_comes_too_many_is_asked_to_come_again(rememb
 def test_head_is_answered_and_nothing_can_be_changed(remembered):
     assert remembered.ask("/search?q=a", method="HEAD").status == 200
     assert remembered.ask("/search?q=a", method="POST").status == 405
+
+
+def test_a_title_that_was_given_where_one_may_not_read_is_not_shown(remembered):
+    remembered.link("https://example.org/x", "Where the cabal meets", channel="#was")
+    said = remembered.message("zebra https://example.org/x")
+    remembered.keep([said])
+    remembered.links.add("https://example.org/x", "", said)
+    assert "Where the cabal meets" in remembered.page("/search?q=zebra").plain
+    remembered.configure(was={"private": True})
+    assert "Where the cabal meets" not in remembered.page("/search?q=zebra").text
+    assert "Where the cabal meets" in remembered.page("/search?q=zebra", token=remembered.holder("net/#was")).plain

@@ -60,7 +60,8 @@ def of_link(link: Link, pages: Pages, before: Sequence[Said] = ()) -> Item:
     address = escape(link.address)
     body = f'<p><a href="{address}">{address}</a></p>{quoted(said, pages, before)}'
     tags = tags_in(link.title or said.plain)
-    return Item(link.named, link.address, link.address, guid, said.nick, said.at, link.changed, body, tags)
+    changed = max(link.changed, said.at)  # said again, it is older than that line
+    return Item(link.named, link.address, link.address, guid, said.nick, said.at, changed, body, tags)
 
 
 def of_line(said: Said, pages: Pages, before: Sequence[Said] = ()) -> Item:

@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, Connection, FromClause, Select, and_, exis
 
 from chanops.core.access import fold
 from chanops.services.line_rows import FORGOTTEN, LINE_COLUMNS
-from chanops.services.link_rows import Link, link_of, within
+from chanops.services.link_rows import Link, joined, link_of, within
 from chanops.services.link_titles import OWN, may_be_read, titles_for, titles_there
 from chanops.services.reading import A_DAY, number_of
 from chanops.services.tables import channels, lines, links, mentions
@@ -80,10 +80,8 @@ def order(link: Link) -> tuple[int, int]:
 
 def said_first(view: View, asked: Asked) -> Select[Any]:
     """Links in their own lines."""
-    title, fetched = titles_there(view.everywhere)
-    query = select(links.c.id, links.c.address, title, links.c.place, links.c.changed, fetched, *LINE_COLUMNS)
-    query = query.join(lines, links.c.line == lines.c.id).join(channels, lines.c.channel_id == channels.c.id)
-    query = query.where(within(view.seen), *of_line(lines, view, asked), *of_texts(asked, (title, fetched)))
+    titles = titles_there(view.everywhere)
+    query = joined(titles).where(within(view.seen), *of_line(lines, view, asked), *of_texts(asked, titles))
     return query.order_by(links.c.line.desc(), links.c.place.desc())
 
 

@@ -170,9 +170,9 @@ def row_of(link: Recent, home: Home, posted: Posted) -> dict[str, Any]:
     }
 
 
-def joined() -> Select[Any]:
+def joined(titles: tuple[ColumnElement[str], ColumnElement[str]] = (links.c.title, links.c.fetched)) -> Select[Any]:
     """Links with their lines, in the order that `link_of` reads."""
-    own = (links.c.id, links.c.address, links.c.title, links.c.place, links.c.changed, links.c.fetched)
+    own = (links.c.id, links.c.address, titles[0], links.c.place, links.c.changed, titles[1])
     query = select(*own, *LINE_COLUMNS).join(lines, links.c.line == lines.c.id)
     return query.join(channels, lines.c.channel_id == channels.c.id)
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, func, or_, select, update
+from sqlalchemy import Connection, Select, func, or_, select, update
 
 from chanops.core.address import parts
 from chanops.core.errors import Problem
@@ -35,6 +35,7 @@ from chanops.services.link_rows import (
     within,
     write_all,
 )
+from chanops.services.link_titles import titles_there
 from chanops.services.reading import Reading
 from chanops.services.tables import forgotten, lines, links, stamp
 from chanops.services.visibility import Seen, Visibility
@@ -166,21 +167,16 @@ class Links:
 
     def newest(self, words: str = "", most: int = 5, channel: tuple[str, str] | None = None) -> list[Link]:
         """The newest links whose title, address or line has all the words; those of other channels only if public."""
-        query = self.query(most, self.visible(channel))
+        seen = self.seen(channel)
+        query, titles = self.query(most, seen), titles_there(seen)
         for word in words.split():
-            query = query.where(
-                or_(
-                    *(
-                        column.icontains(word, autoescape=True)
-                        for column in (links.c.title, links.c.fetched, links.c.address, lines.c.text)
-                    )
-                )
-            )
+            texts = *titles, links.c.address, lines.c.text
+            query = query.where(or_(*(column.icontains(word, autoescape=True) for column in texts)))
         return self.found(query)
 
     def in_feed(self, most: int) -> list[Link]:
         """The newest links for the feed."""
-        return self.found(self.query(most, self.visible()))
+        return self.found(self.query(most, self.seen()))
 
     def stamp(self, connection: Connection) -> tuple[object, ...]:
         """What differs as soon as any link does: cheap to ask."""
@@ -196,14 +192,13 @@ class Links:
         """The channels whose links are not to be seen elsewhere."""
         return [name for name, channel in self.settings().channels.items() if not channel.open]
 
-    def visible(self, here: tuple[str, str] | None = None) -> ColumnElement[bool]:
-        """The links that everybody may see: public when they were said, and public now; and all of one channel."""
-        seen = self.visibility.channels()
+    def seen(self, here: tuple[str, str] | None = None) -> list[Seen]:
+        """What everybody may see: public when it was said, and public now; and all of one channel."""
         channel = self.visibility.reading.channel(*here) if here else None
-        return within([*seen, Seen(channel, True)] if channel is not None else seen)
+        return [*self.visibility.channels(), *([Seen(channel, True)] if channel is not None else [])]
 
-    def query(self, most: int, where: ColumnElement[bool]) -> Select[Any]:
-        return joined().where(where).order_by(links.c.id.desc()).limit(most)
+    def query(self, most: int, seen: Sequence[Seen]) -> Select[Any]:
+        return joined(titles_there(seen)).where(within(seen)).order_by(links.c.id.desc()).limit(most)
 
     def found(self, query: Select[Any]) -> list[Link]:
         with self.database.read() as connection:

@@ -15,6 +15,7 @@ from chanops.core.terms import terms_of
 from chanops.core.text import shorten, spoken, visible
 from chanops.services.line_rows import SPOKEN, Said
 from chanops.services.link_rows import Link, joined, link_of, within
+from chanops.services.link_titles import titles_there
 from chanops.services.missed_token import MOST_SPANS, SECOND, Pass, Signer, Span
 from chanops.services.pages import Pages
 from chanops.services.reading import Channel, Reading
@@ -166,11 +167,12 @@ class Missed:
 
     def links(self, spans: Sequence[Span], away: Sequence[Away]) -> list[Link]:
         """The newest links that were said first meanwhile, oldest first."""
-        where = during(spans), within([Seen(each.channel, each.everything) for each in away])
-        query = joined().where(*where).order_by(links.c.line.desc(), links.c.place.desc()).limit(MOST_SHOWN)
+        seen = [Seen(each.channel, each.everything) for each in away]
+        open_ = [Seen(each, False) for each in self.reading.channels() if self.is_open(each)]
+        query = joined(titles_there([*seen, *open_])).where(during(spans), within(seen)).limit(MOST_SHOWN)
         with self.reading.database.read(within=SECONDS) as connection:
-            found = [link_of(row) for row in connection.execute(query)]
-        return list(reversed(found))
+            newest = connection.execute(query.order_by(links.c.line.desc(), links.c.place.desc())).all()
+        return [link_of(row) for row in reversed(newest)]
 
     def jobs(self, away: Sequence[Away]) -> list[MissedJob]:
         """The newest jobs that were asked for in these channels and ended meanwhile, oldest first."""

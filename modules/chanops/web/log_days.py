@@ -29,7 +29,7 @@ MOST_MISSED = 500  # lines that a stream begins with; for more, the page is load
 PRIVATE = {"Cache-Control": "private, no-store", "Vary": "Cookie"}
 AGAIN = {"Retry-After": "15"}
 LATE = timedelta(seconds=5)  # after midnight, in which the last lines of a day may still come
-MOST_MAKING, MOST_ASKING = 20, 200  # who wait for a page to be made, and for what is answered at once
+MOST_MAKING, MOST_ASKING = 20, 1000  # who wait for a page to be made, and for what is answered at once
 
 
 @dataclass(frozen=True)
