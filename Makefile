@@ -10,6 +10,9 @@ APT := ngircd inspircd atheme-services openssl chromium openssh-server openssh-c
 PYTEST := $(BIN)/python -m pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder
 ON_POSTGRESQL := tests/services tests/web tests/plugins tests/phenny tests/test_cli_logs.py tests/test_cli_tokens.py
 
+# Many tests start the bot: what was compiled once is kept.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: demo test lint bench bench-jobs bench-log bench-ssh crash servers clean
 
 demo: $(VENV)/ready-to-run

@@ -275,7 +275,7 @@ def test_a_host_that_goes_silent_as_the_command_leaves_is_lost(fault, fresh_sshd
     silence = server.freeze if fault == "frozen" else lambda: line.cut(reset=False)
     ran = run(engine, login_to(line), "true", timeout=0.4, sent=silence)
     assert ran.end is End.LOST
-    assert ran.outcome.seconds < 0.4 + 1.0
+    assert ran.outcome.seconds < 0.4 + 8.0  # to freeze all of it can take a while where much goes on
 
 
 def test_a_frozen_host_that_was_connected_gives_no_session_and_nothing_runs(fresh_sshd, make_engine, ran):

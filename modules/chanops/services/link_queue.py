@@ -55,6 +55,8 @@ class LinkQueue:
         with self.lock:
             if self.timer is not None:
                 self.timer.cancel()
+        if not self.waiting and not self.under_way:
+            return
         until = time.monotonic() + LAST_TIME
         while (left := until - time.monotonic()) > 0:
             self.schedule()

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from functools import cache
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
@@ -47,18 +48,7 @@ class Frame:
     """Renders templates."""
 
     def __init__(self, settings: Callable[[], Settings]) -> None:
-        self.settings = settings
-        self.templates = Environment(
-            loader=PackageLoader("chanops.web"),
-            autoescape=select_autoescape(default=True),
-            undefined=StrictUndefined,
-            trim_blocks=True,
-            lstrip_blocks=True,
-        )
-        self.templates.filters.update(
-            visible=visible, told=told, lines=lines_of, spoken=spoken, an_hour=an_hour, a_month=a_month, mood=mood
-        )
-        self.templates.globals["said_row"] = said_row
+        self.settings, self.templates = settings, templates()
 
     def text(self, template: str, **values: Any) -> str:
         """A template with its values."""
@@ -85,6 +75,23 @@ class Frame:
     def missing(self, request: Request, _: Exception | None = None) -> HTMLResponse:
         """Nothing is here."""
         return self.page("missing.html", status=404)
+
+
+@cache
+def templates() -> Environment:
+    """All templates; each is compiled once, when it is first shown."""
+    made = Environment(
+        loader=PackageLoader("chanops.web"),
+        autoescape=select_autoescape(default=True),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    made.filters.update(
+        visible=visible, told=told, lines=lines_of, spoken=spoken, an_hour=an_hour, a_month=a_month, mood=mood
+    )
+    made.globals["said_row"] = said_row
+    return made
 
 
 def said_row(said: Said, extras: Extras | None = None, links: Sequence[Link] = (), href: str = "") -> Markup:
