@@ -5,22 +5,27 @@ BIN := $(VENV)/bin
 BENCH_SSH := build/bench-ssh
 PEERS := asyncssh ssh2-python parallel-ssh fabric ansible-core
 APT := ngircd inspircd atheme-services openssl chromium openssh-server openssh-client slowhttptest newsboat sfeed rss2email postgresql
-# Where it makes a difference; of these only the tests that have a database are chosen then.
-# Three for two cores: much of the time they wait for servers.
-PYTEST := $(BIN)/python -m pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder
+# Four for two cores: much of the time they wait for servers.
+PYTEST := $(BIN)/python -m pytest --numprocesses 4 --dist loadfile --no-loadscope-reorder
+# Of these, the tests that have a database are run on PostgreSQL too: all of them, and where the SQL is.
 ON_POSTGRESQL := tests/services tests/web tests/plugins tests/phenny tests/test_cli_logs.py tests/test_cli_tokens.py
+MOSTLY := $(wildcard tests/services/test_*.py) tests/services/jobs tests/services/oldlogs tests/plugins tests/phenny \
+	tests/test_cli_logs.py tests/test_cli_tokens.py
 
 # Many tests start the bot: what was compiled once is kept.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo test lint bench bench-jobs bench-log bench-ssh crash servers clean
+.PHONY: demo test test-postgresql lint bench bench-jobs bench-log bench-ssh crash servers clean
 
 demo: $(VENV)/ready-to-run
 	@$(BIN)/chanops demo
 
 test: $(VENV)/ready-to-test servers
 	$(PYTEST) $(ARGS)
-	$(if $(ARGS),,$(PYTEST) --database postgresql $(ON_POSTGRESQL))
+	$(if $(ARGS),,$(PYTEST) --database postgresql $(MOSTLY))
+
+test-postgresql: $(VENV)/ready-to-test servers
+	$(PYTEST) --database postgresql $(ON_POSTGRESQL)
 
 lint: $(VENV)/ready-to-test
 	$(BIN)/ruff check .

@@ -2,8 +2,11 @@
 
 import os
 
+from sqlalchemy.exc import OperationalError
+
 from chanops.services.postgresql import Postgresql
 from chanops.services.tables import metadata
+from chanops.testing import until
 
 PROCEDURE = (
     "CREATE OR REPLACE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS"
@@ -19,7 +22,18 @@ def tamper(database, *statements):
     """Change what is in a database, past the writer."""
     with database.engine.connect() as connection:
         for statement in statements:
-            connection.exec_driver_sql(statement)
+            until(lambda statement=statement: passes(connection, statement))
+
+
+def passes(connection, statement):
+    """Whether a statement is carried out; not while the writer holds the file."""
+    try:
+        connection.exec_driver_sql(statement)
+    except OperationalError as error:
+        if "locked" not in str(error):
+            raise
+        return False
+    return True
 
 
 def refuse(database, what, table, why="disk full"):

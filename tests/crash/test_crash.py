@@ -17,15 +17,15 @@ def show(results):
 
 
 @pytest.mark.timeout(300)
-def test_nothing_is_lost_or_done_twice_in_100_kills():
-    results = show(trials(SEED, lambda found: killed(found) >= 100, {}))
+def test_nothing_is_lost_or_done_twice_in_60_kills():
+    results = show(trials(SEED, lambda found: killed(found) >= 60, {}))
     assert [each.seed for each in results if each.violations] == []
-    assert killed(results) >= 100
+    assert killed(results) >= 60
     claimed = sorted(at for each in results for at in each.claimed)
     assert claimed[len(claimed) // 2] < 1.0
     outcomes = [outcome for each in results for outcome in each.outcomes]
-    assert outcomes.count("down done") > 10
-    assert outcomes.count("up done") > 10
+    assert outcomes.count("down done") > 5
+    assert outcomes.count("up done") > 5
 
 
 def test_a_naive_worker_fails_the_same_judge():

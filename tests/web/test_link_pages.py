@@ -161,11 +161,9 @@ def test_nothing_that_is_said_or_typed_becomes_markup(remembered, payload):
 
 
 @pytest.mark.parametrize("name", ["q", "by", "in", "day", "tag", "before"])
-@pytest.mark.parametrize(
-    "text", ["\0", "\ud800", "'", '"', "%", "a" * 5000, "net/" + "a" * 5000, "net/\0", "2026-11-21\0"]
-)
-def test_whatever_is_typed_is_no_error(remembered, name, text):
-    assert remembered.ask(f"/links?{name}={quote(text, errors='surrogatepass')}").status in (200, 404)
+def test_whatever_is_typed_is_no_error(remembered, name):
+    for text in ("\0", "\ud800", "'", '"', "%", "a" * 5000, "net/" + "a" * 5000, "net/\0", "2026-11-21\0"):
+        assert remembered.ask(f"/links?{name}={quote(text, errors='surrogatepass')}").status in (200, 404), text
 
 
 def test_an_address_that_seems_to_lead_elsewhere_is_text(remembered):

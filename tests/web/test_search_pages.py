@@ -152,20 +152,20 @@ def test_the_feed_of_the_search_is_named(remembered):
     assert "/search.rss?q=zebra+%26+co" in found
 
 
-@pytest.mark.parametrize("query", HOSTILE)
-def test_whatever_is_typed_is_words(remembered, query):
+def test_whatever_is_typed_is_words(remembered):
     remembered.say("zebra a b c")
-    answer = remembered.ask(f"/search?q={quote(query, errors='surrogatepass')}")
-    assert answer.status == 200
-    assert "rror" not in answer.body
-    again = remembered.page("/search?q=zebra")
-    assert len(hits(again)) == 1
+    for query in HOSTILE:
+        answer = remembered.ask(f"/search?q={quote(query, errors='surrogatepass')}")
+        assert answer.status == 200, query
+        assert "rror" not in answer.body, query
+        again = remembered.page("/search?q=zebra")
+        assert len(hits(again)) == 1, query
 
 
-@pytest.mark.parametrize("number", ["0", "-1", "x", "1e9", "9" * 30, "", "%00", "4611686018427387904"])
-def test_a_strange_number_to_go_on_from_is_no_error(remembered, number):
+def test_a_strange_number_to_go_on_from_is_no_error(remembered):
     remembered.say("zebra")
-    assert remembered.ask(f"/search?q=zebra&before={number}").status == 200
+    for number in ("0", "-1", "x", "1e9", "9" * 30, "", "%00", "4611686018427387904"):
+        assert remembered.ask(f"/search?q=zebra&before={number}").status == 200, number
 
 
 @pytest.mark.parametrize("payload", PAYLOADS)

@@ -61,6 +61,7 @@ def test_a_cancelled_command_is_ended_there_and_it_is_said(bot, ops, gate):
     assert ops.parts()["web-1"] == ("cancelled", "cancelled; it ran T, and was ended there")
     assert ops.facts()["end"] == "cancelled"
     assert ops.output() == "begun\n"
+    until(lambda: bot.heard.lines[-1][1] == "web-1: begun")
     head, line = (each for _, each in bot.heard.lines[-2:])
     assert re.fullmatch(rf"job 1: web-1 cancelled; it ran .* s, and was ended there · {PAGE}/1", head)
     assert line == "web-1: begun"
