@@ -7,7 +7,7 @@ from functools import cache
 from pathlib import Path
 from typing import TypeVar
 
-from sqlalchemy import Connection, Dialect, Engine, Insert
+from sqlalchemy import Connection, Dialect, Engine, Insert, TextClause
 from sqlalchemy.dialects.sqlite.base import SQLiteDialect
 from sqlalchemy.exc import DatabaseError
 
@@ -113,7 +113,7 @@ def insert_all(
 
 
 @cache
-def as_sql(statement: Insert, dialect: Dialect, on_conflict: str) -> str:
+def as_sql(statement: Insert | TextClause, dialect: Dialect, on_conflict: str = "") -> str:
     """A statement with :names or %(names)s, as the driver takes them from rows that are dicts."""
     if dialect.name == "sqlite":
         dialect = SQLiteDialect(paramstyle="named")

@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, Connection, Select, select, text
 from chanops.core.access import fold
 from chanops.core.message import Message
 from chanops.core.text import plain
-from chanops.services.database import insert_all
+from chanops.services.database import as_sql, insert_all
 from chanops.services.tables import channels, lines, links, mentions, moment, stamp
 
 # IRC began in August 1988, so no line is older. Sixteen numbers a second from there on: numbers grow with
@@ -134,7 +134,8 @@ def insert_lines(connection: Connection, rows: Sequence[Row], index: Index) -> N
             last[who] = max(last.get(who, 0), row["id"])
     changed(connection, spoken, events)
     if last:
-        connection.execute(SEE, [{"channel_id": of, "nick": nick, "line": line} for (of, nick), line in last.items()])
+        seen = [{"channel_id": of, "nick": nick, "line": line} for (of, nick), line in last.items()]
+        connection.exec_driver_sql(as_sql(SEE, connection.dialect), seen)
 
 
 def changed(
@@ -152,7 +153,7 @@ def changed(
         for key in {**spoken, **events}
     ]
     if days:
-        connection.execute(COUNT, days)
+        connection.exec_driver_sql(as_sql(COUNT, connection.dialect), days)
 
 
 def day_of(at: datetime) -> int:

@@ -97,7 +97,8 @@ class Jobs:
         settings = self.settings()
         telling = self.tellings.get(plan.kind, USUAL)
         self.count_command(said, settings.jobs.per_minute * (QUICKER if telling.quick else 1))
-        public = bool(said.channel) and settings.channel(said.network, said.channel).open
+        here = said.network, said.channel
+        public = bool(said.channel) and settings.channel(*here).log and settings.is_open(*here)
         job = self.engine.submit(plan, said, public, settings.jobs.most_jobs)
         now = time.monotonic()
         self.quiet[job.id] = (now, telling.first_news or FIRST_NEWS, "")
