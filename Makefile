@@ -9,7 +9,7 @@ APT := ngircd inspircd atheme-services openssl chromium openssh-server openssh-c
 PYTEST := $(BIN)/python -m pytest --numprocesses 4 --dist loadfile --no-loadscope-reorder
 # Of these, the tests that have a database are run on PostgreSQL too: all of them, and where the SQL is.
 ON_POSTGRESQL := tests/services tests/web tests/plugins tests/phenny tests/test_cli_logs.py tests/test_cli_tokens.py
-MOSTLY := $(wildcard tests/services/test_*.py) tests/services/jobs tests/services/oldlogs tests/plugins tests/phenny \
+MOSTLY := $(wildcard tests/services/test_*.py) tests/services/jobs tests/plugins/test_history.py \
 	tests/test_cli_logs.py tests/test_cli_tokens.py
 
 # Many tests start the bot: what was compiled once is kept.
