@@ -223,3 +223,12 @@ def test_whoever_reads_an_export_may_stop(config, capsys, tmp_path):
     )
     assert done.stdout.count(b"\n") == 1
     assert done.stderr == b""
+
+
+def test_what_cannot_be_exported_is_said_with_what_can_be(config, capsys):
+    code, out, err = run(capsys, "export", "--channel", "#nowhere")
+    assert (code, out) == (2, "")
+    assert "there is no log of #nowhere; there are: " in err
+    with pytest.raises(SystemExit):
+        run(capsys, "export", "--since", "soon")
+    assert "'soon' is no day or time: give one as 2026-11-21" in capsys.readouterr().err

@@ -6,7 +6,7 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any, TextIO
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -15,7 +15,8 @@ from chanops import configuration
 from chanops.app import App
 from chanops.core.access import fold
 from chanops.core.errors import Problem
-from chanops.core.text import near, visible
+from chanops.core.query import beginning_of
+from chanops.core.text import near, shorten, visible
 from chanops.services.exporting import FORMS, Export
 from chanops.services.oldlogs.base import Given
 from chanops.services.oldlogs.files import readable, usable
@@ -51,8 +52,10 @@ def add_to(commands: Any) -> None:
 
 def moment(text: str) -> datetime:
     """A day or a time; UTC where it does not say otherwise."""
-    at = datetime.fromisoformat(text)
-    return at if at.tzinfo else at.replace(tzinfo=UTC)
+    at = beginning_of(text)
+    if at is None:
+        raise argparse.ArgumentTypeError(f"{text!r} is no day or time: give one as 2026-11-21 or 2026-11-21T18:30")
+    return at
 
 
 @contextmanager
@@ -193,6 +196,7 @@ def write(given: argparse.Namespace) -> int:
     """chanops export."""
     with opened(given) as app:
         chosen = given.form, readable(given.network), readable(given.channel), given.since, given.until, given.private
+        check_place(app, *chosen[1:3])
         export = Export(app.database, app.pages, app.configured.settings, *chosen)
         if given.output:
             into(given.output, export.write())
@@ -206,6 +210,18 @@ def write(given: argparse.Namespace) -> int:
     if export.left_out:
         print(f"{export.left_out:,} lines are not for everybody and were left out; --private has them", file=sys.stderr)
     return 0
+
+
+def check_place(app: App, network: str, channel: str) -> None:
+    """Raises Problem where there is no log of what is asked for."""
+    there = app.archive.reading.channels()
+    if any(network in ("", each.network) and (not channel or fold(channel) == fold(each.name)) for each in there):
+        return
+    if network or channel:
+        names = ", ".join(f"{each.network}/{each.name}" for each in there) or "none"
+        raise Problem(
+            f"there is no log of {'/'.join(filter(None, (network, channel)))}; there are: {shorten(names, 300)}"
+        )
 
 
 def into(path: Path, lines: Iterator[str]) -> None:

@@ -38,6 +38,13 @@ def test_log_finds_lines_with_their_addresses_and_not_the_question(bot):
     assert "the deploy is done" in line
 
 
+def test_a_day_that_is_none_is_words_and_it_is_said_how_to_write_one(bot):
+    first, second = bot.say(".log after:yesterday deploy", "alice")
+    assert first == "no line has after:yesterday deploy"
+    assert second == "after:yesterday is no day, and was looked for as words: a day is 2026-11-21"
+    assert len(bot.say(".log after:2026-11 deploy", "alice")) == 1
+
+
 @pytest.mark.parametrize("words", ['"', "AND", "(", "*", "-x", "text:y", "NEAR(", "'; DROP TABLE lines; --", "\x00"])
 def test_a_hostile_search_is_just_words(bot, words):
     assert all("failed" not in line for line in bot.say(f".log {words}", "alice"))

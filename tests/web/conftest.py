@@ -3,6 +3,15 @@
 import pytest
 
 from tests.web import memory, served
+from tests.web.browser import Browser
+
+
+@pytest.fixture(scope="module")
+def browser():
+    """A real one, for all tests of a file."""
+    made = Browser()
+    yield made
+    made.stop()
 
 
 @pytest.fixture

@@ -5,7 +5,6 @@ import json
 import pytest
 from axe_playwright_python.base import AXE_SCRIPT
 
-from tests.web.browser import Browser
 from tests.web.everything import Everything
 from tests.web.served import cloud as new_cloud
 
@@ -20,13 +19,6 @@ for (const each of document.querySelectorAll(".log")) each.style.contentVisibili
 """
 LOOKS = [(360, 800, True), (1280, 900, False)]  # sizes do not change colours, nor colours sizes
 REFUSED = "Failed to load resource"
-
-
-@pytest.fixture(scope="module")
-def browser():
-    made = Browser()
-    yield made
-    made.stop()
 
 
 @pytest.fixture(scope="module")

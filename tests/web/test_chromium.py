@@ -5,7 +5,6 @@ import re
 import pytest
 
 from chanops.simulator.digitalocean import Fault
-from tests.web.browser import Browser
 from tests.web.served import PAYLOADS, Served, account, until
 from tests.web.served import cloud as new_cloud
 
@@ -42,13 +41,6 @@ CONTRAST = """
   return worst;
 })()
 """
-
-
-@pytest.fixture(scope="module")
-def browser():
-    made = Browser()
-    yield made
-    made.stop()
 
 
 @pytest.fixture(scope="module")

@@ -3,16 +3,8 @@
 import pytest
 
 from tests.feeds.served import ServedFeeds
-from tests.web.browser import Browser
 
 SHOWN = "document.querySelector('main').innerText"
-
-
-@pytest.fixture(scope="module")
-def browser():
-    made = Browser()
-    yield made
-    made.stop()
 
 
 @pytest.fixture

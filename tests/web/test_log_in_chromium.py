@@ -5,7 +5,6 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from chanops.services.missed_token import Pass, Span
-from tests.web.browser import Browser
 from tests.web.logged import NOON, Logged
 from tests.web.memory import Memory
 from tests.web.served import until
@@ -14,13 +13,6 @@ DAY = "/log/net/%23ops/2026-11-21"
 LIVE = "document.querySelector('#state').textContent === 'Live'"
 SPLIT = "irc1.example.net irc2.example.net"
 CHOSEN = "[...document.querySelectorAll('li.chosen')].map((each) => each.id).join(' ')"
-
-
-@pytest.fixture(scope="module")
-def browser():
-    made = Browser()
-    yield made
-    made.stop()
 
 
 @pytest.fixture

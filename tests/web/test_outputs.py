@@ -17,7 +17,6 @@ from chanops.services.tables import output, units
 from chanops.web import live
 from chanops.web.job_pages import MOST_LIVE as MOST_ROWS
 from chanops.web.outputs import anchors_of, lasted
-from tests.web.browser import Browser
 from tests.web.served import PAYLOADS, Page, Served
 from tests.web.test_chromium import CONTRAST
 from tests.web.test_job_pages import listening
@@ -363,13 +362,6 @@ def test_short_times_are_told_to_a_tenth_of_a_second(seconds, said):
 
 
 # In a browser
-
-
-@pytest.fixture(scope="module")
-def browser():
-    made = Browser()
-    yield made
-    made.stop()
 
 
 @pytest.fixture(scope="module")

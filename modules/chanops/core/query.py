@@ -125,6 +125,12 @@ def with_one_of(query: Query, name: str, value: str, no: bool) -> Query | None:
     return replace(query, never=more) if no else replace(query, only=more)
 
 
+def no_days(text: str) -> list[str]:
+    """The words that seem to ask for a time, and name none that is: they are words like any other."""
+    asked = (word for word in text.split() if word.lower().startswith(("before:", "after:")))
+    return [word for word in asked if beginning_of(word.partition(":")[2]) is None]
+
+
 def beginning_of(text: str) -> datetime | None:
     """The beginning, UTC, of a year, a month, a day, or a time such as 2026-11-21T10:00; None if it is none."""
     try:

@@ -27,6 +27,8 @@ def find(words: Rest, *, said: Message, recall: Recall, pages: Pages, settings: 
     found = recall.find(words, said, HITS, f"{settings.bot.prefix}log ", settings.nick(said.network))
     if not found.lines:
         yield f"no line has {shorten(words, 100)}"
+        if found.no_days:
+            yield f"{shorten(found.no_days[0], 60)} is no day, and was looked for as words: a day is 2026-11-21"
     for line in found.lines:
         text = f"<{line.nick}> {line.plain}" if line.kind != "action" else f"* {line.nick} {line.plain}"
         where = "" if line.channel == said.channel else f"{line.channel} "

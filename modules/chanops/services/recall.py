@@ -2,13 +2,13 @@
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from chanops.core.access import fold
+from chanops.core.access import fold, is_form_of
 from chanops.core.errors import Problem, Refused
 from chanops.core.logged import LOGGED
 from chanops.core.message import Message
-from chanops.core.query import Filters, Query, read
+from chanops.core.query import Filters, Query, no_days, read
 from chanops.services.forget import Forgetting
 from chanops.services.line_rows import FORGOTTEN, LINK, Said
 from chanops.services.reading import Reading
@@ -26,6 +26,8 @@ class Found:
 
     lines: list[Said]
     more: bool
+    no_days: list[str] = field(default_factory=list)
+    """What seemed to name a day and was looked for as words."""
 
 
 class Recall:
@@ -63,9 +65,9 @@ class Recall:
         lines = [
             line
             for line in found.lines
-            if not line.plain.startswith(but) and not (QUOTED.search(line.plain) and is_nick(line.nick, own))
+            if not line.plain.startswith(but) and not (QUOTED.search(line.plain) and is_form_of(line.nick, own))
         ]
-        return Found(lines[:most], len(lines) > most or bool(found.more))
+        return Found(lines[:most], len(lines) > most or bool(found.more), no_days(words))
 
     def seen(self, nick: str, said: Message) -> Said | None:
         """The last that somebody did where that may be known; of whoever asks, before that."""
@@ -90,7 +92,8 @@ class Recall:
             return None
         lines = self.reading.last(here.channel.id, nick, MOST_LOOKED_AT, everything=here.everything)
         return next(
-            (line for line in lines if not line.plain.startswith(but) and (nick or not is_nick(line.nick, own))), None
+            (line for line in lines if not line.plain.startswith(but) and (nick or not is_form_of(line.nick, own))),
+            None,
         )
 
     def forget(self, numbers: list[int], said: Message, master: bool) -> int:
@@ -125,8 +128,3 @@ class Recall:
     def is_own(line: Said, said: Message) -> bool:
         """Whether a line is of the account that asks."""
         return bool(said.account) and line.network == said.network and line.account == said.account
-
-
-def is_nick(nick: str, wanted: str) -> bool:
-    """Whether a nick is the wanted one, or a form that was taken where that was not free."""
-    return fold(nick).rstrip("_0123456789") == fold(wanted).rstrip("_0123456789")
